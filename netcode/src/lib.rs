@@ -1,1 +1,18 @@
-//! Placeholder until its first commit.
+//! Netcode for authoritative game servers: fixed ticks, per-tick inputs, bit-packed delta
+//! snapshots, interest, bandwidth budgets, rewinding and replay.
+//!
+//! Everything here is a value: time comes in as an argument (a [`core::time::Duration`] since an
+//! epoch of the caller's choice), bytes come in and go out as slices, and the same calls give the
+//! same results on every machine. The crate has no sockets, no clock, no threads, no random
+//! source and no `unsafe`.
+//!
+//! What it leaves out: the loop that sleeps until the next deadline, sessions and transports.
+//! Those belong to the layers above, which hand bytes and time to the values here.
+
+#![forbid(unsafe_code)]
+
+pub mod bits;
+pub mod input;
+pub mod tick;
+
+pub use tick::Tick;

@@ -1,0 +1,14 @@
+//! Player inputs: one per simulation tick, whatever the network did to them.
+//!
+//! [`InputBuffer`] is the server's side: inputs come in with the tick they are meant for, and
+//! [`InputBuffer::take`] gives exactly one per tick, repeating or defaulting what is missing.
+//! [`InputSender`] is the client's side: it keeps what is not acknowledged and writes packets
+//! that repeat it; [`InputPacket`] is the wire form of both.
+//!
+//! It does not interpret inputs and does not know who sent them.
+
+mod buffer;
+mod packet;
+
+pub use buffer::{Input, InputBuffer, InputCounters, InputPolicy, Refused, Source, Taken};
+pub use packet::{InputPacket, InputSender, PACKET_INPUTS_MAX, PacketError, ViewTick, WireInput};
