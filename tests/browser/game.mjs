@@ -1,0 +1,74 @@
+// Starts the arena as a process of its own and tells its address.
+//
+// Promises: the address comes from what the program printed; an early death or silence is an error that
+// carries the output; `stop` resolves when the process is gone. RINGSIDE_GAME names the program (absolute,
+// or relative to this folder; one that ends in `.mjs` is run by this Node). Leaves out: building it.
+
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const DEFAULT_PROGRAM = resolve(HERE, "../../target/debug/game-demo");
+
+/** The arena listens well within a second; so long a silence is a failure. */
+const START_DEADLINE_MS = 20_000;
+/** How long the arena may take to leave after SIGTERM before it is killed. */
+const STOP_DEADLINE_MS = 5_000;
+/** What is kept of the program's output, in characters: enough for a backtrace. */
+const KEPT_OUTPUT_MAX = 16_000;
+
+/**
+ * Runs `game-demo --port 0 --bots N`.
+ * @param {{bots: number}} options
+ * @returns {Promise<{url: string, output(): string, stop(): Promise<void>}>}
+ */
+export async function startGame({ bots }) {
+  const program = process.env.RINGSIDE_GAME ? resolve(HERE, process.env.RINGSIDE_GAME) : DEFAULT_PROGRAM;
+  if (!existsSync(program)) {
+    throw new Error(`${program} is missing: cargo build -p game-demo`);
+  }
+  const args = ["--port", "0", "--bots", String(bots)];
+  const child = program.endsWith(".mjs")
+    ? spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] })
+    : spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const gone = new Promise((done) => {
+    child.once("exit", done);
+    child.once("error", done);
+  });
+
+  let output = "";
+  const url = await new Promise((found, fail) => {
+    const giveUp = (why) => {
+      clearTimeout(timer);
+      child.kill("SIGKILL");
+      fail(new Error(`${program} ${args.join(" ")}: ${why}\n${output}`));
+    };
+    const timer = setTimeout(
+      () => giveUp(`printed no address within ${START_DEADLINE_MS} ms`),
+      START_DEADLINE_MS,
+    );
+    const read = (chunk) => {
+      output = (output + chunk).slice(-KEPT_OUTPUT_MAX);
+      // The character after the port shows that the whole number has arrived.
+      const match = /(http:\/\/127\.0\.0\.1:\d+)[^\d]/.exec(output);
+      if (match) {
+        clearTimeout(timer);
+        found(match[1]);
+      }
+    };
+    child.stdout.on("data", read);
+    child.stderr.on("data", read);
+    child.once("error", (error) => giveUp(error.message));
+    child.once("exit", (code, signal) => giveUp(`ended early (${signal ?? code})`));
+  });
+
+  const stop = async () => {
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_DEADLINE_MS);
+    await gone;
+    clearTimeout(timer);
+  };
+  return { url, output: () => output, stop };
+}
