@@ -1,0 +1,233 @@
+// One Engine.IO 4 session: handshake, heartbeat, upgrade from polling to WebSocket, one send queue.
+//
+// Promises: packets leave in the order of `write`, across an upgrade too; a WebSocket that is refused
+// costs a notice and never the session (polling goes on); `onClose` is called exactly once.
+// Packets are kept as they travel: text with its type digit, or binary.
+// Leaves out: reconnecting (a session never comes back; the manager makes a new one).
+import { failure } from "./failure.js";
+import { Polling } from "./polling.js";
+import { WebSocketTransport } from "./websocket.js";
+
+const TRANSPORTS = { polling: Polling, websocket: WebSocketTransport };
+/** How long an upgrade may take, ms: the server's own default for it. */
+const UPGRADE_MS = 10_000;
+/** How long a closing session may go on sending what was written before, ms. */
+const LINGER_MS = 1_000;
+
+let upgradedBefore = false;
+
+export class Engine {
+  state = "opening";
+  sid;
+  maxPayload = 0;
+  upgrading = false;
+  #queue = [];
+  #flushed = 0;
+  #heardAt = Infinity;
+  #patience = 0;
+  #timers = {};
+  #probe;
+
+  /**
+   * `host` is told: onOpen(), onData(data), onPing(), onUpgrade(name), onFallback({from, to, error}),
+   * onClose(reason, error); and holds `stats`.
+   */
+  constructor(base, opts, host) {
+    Object.assign(this, { base, opts, host });
+    const known = (name) => TRANSPORTS[name] && (name !== "websocket" || opts.WebSocket || globalThis.WebSocket);
+    this.candidates = opts.transports.filter(known);
+    if (opts.rememberUpgrade && upgradedBefore && this.candidates.includes("websocket")) this.candidates.sort().reverse();
+    this.upgradable = opts.upgrade !== false && this.candidates.includes("websocket");
+    if (this.candidates.length) this.#start();
+    else {
+      const error = failure("no_transport", `none of the transports [${opts.transports}] is available here; on Node give the WebSocket option`);
+      queueMicrotask(() => this.#end("transport error", error));
+    }
+  }
+
+  #start() {
+    this.transport = this.#create(this.candidates.shift());
+    this.transport.open();
+  }
+
+  /** A transport and the view it has of this session. */
+  #create(name, probe) {
+    const { opts, host } = this;
+    const transport = new TRANSPORTS[name]({
+      opts: { ...opts, ...opts.transportOptions?.[name] },
+      sid: () => this.sid,
+      maxPayload: () => this.maxPayload,
+      url: () => this.#url(name),
+      count: (size) => (host.stats.bytesIn += size),
+      opened: () => probe?.opened(),
+      packet: (data) => (this.transport === transport ? this.#receive(data) : probe?.packet(data)),
+      drain: () => this.transport === transport && this.#flush(),
+      fail: (error) => (this.transport === transport ? this.#fail(error) : probe?.fail(error)),
+    });
+    return transport;
+  }
+
+  #url(name) {
+    const url = new URL(this.base);
+    const query = { ...this.opts.query, EIO: 4, transport: name };
+    if (this.sid) query.sid = this.sid;
+    // A URL of its own for every request: old caches keep what `no-store` forbids.
+    if (name === "polling") query.t = Date.now().toString(36) + (Math.random() * 1e6).toString(36).slice(0, 4);
+    for (const key in query) url.searchParams.set(key, query[key]);
+    return url;
+  }
+
+  #receive(data) {
+    if (this.state === "closed") return;
+    this.#heardAt = Date.now();
+    if (typeof data !== "string") return this.host.onData(data);
+    const rest = data.slice(1);
+    switch (data[0]) {
+      case "0":
+        return this.#handshake(rest);
+      case "1":
+        return this.#end("transport close");
+      case "2":
+        this.write("3" + rest);
+        return this.host.onPing();
+      case "4":
+        return this.host.onData(rest);
+      case "3": // pong of a probe that was given up
+      case "5":
+      case "6": // noop: releases a waiting poll
+        return;
+      default:
+        this.#end("parse error", failure("not_a_server", `the server sent ${JSON.stringify(data.slice(0, 40))}, which is no Engine.IO packet`));
+    }
+  }
+
+  #handshake(json) {
+    let open;
+    try {
+      open = JSON.parse(json);
+    } catch {}
+    if (!open?.sid) return this.#fail(failure("not_a_server", "the server's Engine.IO handshake has no sid"));
+    if (this.state !== "opening") return;
+    this.sid = open.sid;
+    this.maxPayload = open.maxPayload;
+    this.#patience = open.pingInterval + open.pingTimeout;
+    this.#watch(this.#patience);
+    this.state = "open";
+    if (this.refused) this.host.onFallback({ from: this.refused.from, to: this.transport.name, error: this.refused.error });
+    this.host.onOpen();
+    this.#flush();
+    if (this.upgradable && this.transport.name === "polling" && open.upgrades?.includes("websocket")) this.#upgrade();
+  }
+
+  /** Anything the server sends shows that it lives; silence longer than its promised ping does not. */
+  #watch(ms) {
+    this.#timers.heartbeat = setTimeout(() => {
+      if (this.expired) this.#end("ping timeout");
+      else this.#watch(this.#heardAt + this.#patience - Date.now() + 1);
+    }, ms);
+  }
+
+  /** Whether the server has been silent too long, also when timers slept with the machine. */
+  get expired() {
+    return Date.now() - this.#heardAt > this.#patience;
+  }
+
+  #upgrade() {
+    let over = false;
+    const give = (error) => {
+      if (over) return;
+      over = true;
+      clearTimeout(this.#timers.upgrade);
+      this.#probe = null;
+      probe.close();
+      if (this.state === "closed") return;
+      if (this.upgrading) this.transport.resume();
+      this.upgrading = false;
+      this.host.onFallback({ from: "websocket", to: "polling", error: error ?? failure("websocket", "the WebSocket closed while upgrading") });
+      this.#flush();
+    };
+    const probe = this.#create("websocket", {
+      opened: () => probe.send(["2probe"]),
+      fail: give,
+      packet: async (data) => {
+        if (data !== "3probe") return give(failure("websocket", "the WebSocket answered the probe with something else"));
+        this.upgrading = true;
+        await this.transport.pause();
+        if (over || this.state === "closed") return;
+        over = upgradedBefore = true;
+        clearTimeout(this.#timers.upgrade);
+        this.#probe = null;
+        this.transport = probe;
+        probe.send(["5"]);
+        this.upgrading = false;
+        this.host.onUpgrade("websocket");
+        this.#flush();
+      },
+    });
+    this.#probe = probe;
+    this.#timers.upgrade = setTimeout(() => give(failure("websocket", `no answer to the WebSocket probe within ${UPGRADE_MS} ms`)), UPGRADE_MS);
+    probe.open();
+  }
+
+  /** Sends text (with its type digit) or binary, now or as soon as the transport can. */
+  write(packet) {
+    if (this.state === "closed" || this.state === "closing") return;
+    this.#queue.push(packet);
+    this.host.stats.bytesOut += packet.length ?? packet.byteLength ?? packet.size;
+    this.#flush();
+  }
+
+  #flush() {
+    if (this.state === "opening" || this.state === "closed") return;
+    while (this.#queue.length && this.transport.writable && !this.upgrading) {
+      this.#queue.splice(0, this.transport.send(this.#queue));
+    }
+    if (this.state === "closing" && this.#settled) this.#end("forced close");
+  }
+
+  get #settled() {
+    return !this.#queue.length && !this.upgrading && this.transport.idle;
+  }
+
+  /** Whether a volatile message would wait behind others. */
+  get congested() {
+    return this.state !== "open" || this.upgrading || this.transport.congested;
+  }
+
+  /** What waits here: packets, and bytes that the platform holds for us. */
+  get backlog() {
+    return { packets: this.#queue.length, bytes: this.transport?.buffered ?? 0 };
+  }
+
+  #fail(error) {
+    const { name } = this.transport;
+    const next = this.candidates[0];
+    // A refused WebSocket says nothing about polling; a server that refuses polling is not there.
+    if (this.state === "opening" && next && (name === "websocket" || this.opts.tryAllTransports)) {
+      this.transport.close();
+      this.refused = { from: name, error };
+      this.upgradable &&= name !== "websocket";
+      return this.#start();
+    }
+    this.#end(error ? "transport error" : "transport close", error);
+  }
+
+  /** Lets what was written leave (at most LINGER_MS), then ends the session. */
+  close() {
+    if (this.state === "closed" || this.state === "closing") return;
+    const opening = this.state === "opening";
+    this.state = "closing";
+    if (opening || this.#settled) this.#end("forced close");
+    else this.#timers.linger = setTimeout(() => this.#end("forced close"), LINGER_MS);
+  }
+
+  #end(reason, error) {
+    if (this.state === "closed") return;
+    this.state = "closed";
+    for (const name in this.#timers) clearTimeout(this.#timers[name]);
+    this.#probe?.close();
+    this.transport?.close();
+    this.#queue = [];
+    this.host.onClose(reason, error);
+  }
+}

@@ -1,0 +1,149 @@
+// Engine.IO over HTTP long-polling: one GET always waiting, one POST at a time.
+//
+// Packets of one body are separated by U+001E; binary travels as `b` and base64
+// (Engine.IO protocol 4, "HTTP long-polling"). A body sent never exceeds the server's `maxPayload`
+// unless a single packet does. Leaves out: JSONP.
+import { failure, wrongAnswer } from "./failure.js";
+
+const SEPARATOR = "\x1e";
+
+export function toBase64(bytes) {
+  let text = "";
+  // 8 KiB at a time: apply() spreads its array over the stack.
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode.apply(null, bytes.subarray(i, i + 8192));
+  return btoa(text);
+}
+
+export function fromBase64(text) {
+  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+}
+
+async function asText(packet) {
+  if (typeof packet === "string") return packet;
+  if (packet.arrayBuffer) packet = await packet.arrayBuffer();
+  const view = packet.buffer ? new Uint8Array(packet.buffer, packet.byteOffset, packet.byteLength) : new Uint8Array(packet);
+  return "b" + toBase64(view);
+}
+
+export class Polling {
+  name = "polling";
+  buffered = 0;
+  #abort = new AbortController();
+  #loop;
+  #posting;
+  #paused = false;
+
+  /** `link`: url(), opened(), packet(data), drain(), fail(error or undefined), limits and options. */
+  constructor(link) {
+    this.link = link;
+  }
+
+  open() {
+    this.#loop = this.#poll();
+  }
+
+  async #poll() {
+    try {
+      while (!this.#paused && !this.#abort.signal.aborted) {
+        const body = await this.#request("GET");
+        this.link.count(body.length);
+        for (const part of body.split(SEPARATOR)) this.link.packet(part[0] === "b" ? fromBase64(part.slice(1)) : part);
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Sends as many as fit one body; returns how many it took. */
+  send(packets) {
+    let count = 0;
+    let size = 0;
+    const max = this.link.maxPayload() || Infinity;
+    for (const packet of packets) {
+      // Base64 is 4 bytes for 3.
+      size += 2 + (typeof packet === "string" ? utf8Length(packet) : Math.ceil((packet.byteLength ?? packet.size) / 3) * 4);
+      if (count && size > max) break;
+      count++;
+    }
+    this.#posting = this.#post(packets.slice(0, count));
+    return count;
+  }
+
+  async #post(packets) {
+    try {
+      const parts = await Promise.all(packets.map(asText));
+      await this.#request("POST", parts.join(SEPARATOR));
+      this.#posting = null;
+      this.link.drain();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  get idle() {
+    return !this.#posting;
+  }
+
+  get writable() {
+    return !!this.link.sid() && this.idle && !this.#paused && !this.#abort.signal.aborted;
+  }
+
+  get congested() {
+    return !this.writable;
+  }
+
+  /** Stops asking; resolves when no request is in flight. */
+  async pause() {
+    this.#paused = true;
+    await this.#loop;
+    await this.#posting;
+  }
+
+  resume() {
+    this.#paused = false;
+    this.open();
+  }
+
+  async #request(method, body) {
+    const { opts } = this.link;
+    const url = this.link.url();
+    let response, text;
+    try {
+      response = await (opts.fetch ?? fetch)(url, {
+        method,
+        body,
+        cache: "no-store",
+        credentials: opts.withCredentials ? "include" : "same-origin",
+        headers: { ...(body && { "Content-Type": "text/plain;charset=UTF-8" }), ...opts.extraHeaders },
+        signal: this.#abort.signal,
+      });
+      text = await response.text();
+    } catch (error) {
+      const cause = error.cause?.code ?? error.cause?.message ?? error.message;
+      throw failure("unreachable", `cannot reach ${url.origin}: ${cause}`, error);
+    }
+    const packets = /^(b|[0-6])/.test(text) && (this.link.sid() || text[0] === "0");
+    if (response.status !== 200 || !(method === "POST" || packets)) {
+      throw wrongAnswer(url, response.status, response.headers.get("content-type") ?? "", text);
+    }
+    return text;
+  }
+
+  #fail(error) {
+    if (!this.#abort.signal.aborted) this.link.fail(error);
+  }
+
+  async close() {
+    if (this.link.sid() && !this.#paused) {
+      await this.#posting;
+      this.#paused = true;
+      // `1`: the server need not wait for its ping timeout.
+      await this.#request("POST", "1").catch(() => {});
+    }
+    this.#abort.abort();
+  }
+}
+
+export function utf8Length(text) {
+  return new TextEncoder().encode(text).length;
+}
