@@ -1,0 +1,120 @@
+//! The TCP sink: a dense table that owns the streams, written with plain `send`.
+//!
+//! Promises: a write is one system call on a descriptor found by index; the runtime is told only when
+//! the kernel says that a socket would block, so its readiness stays true. Closing a connection shuts
+//! the socket down and ends the tasks that wait for it.
+//! Leaves out: reading. A reader polls the stream through [`TcpSink::stream`].
+
+use std::{
+    collections::HashMap,
+    io,
+    os::fd::AsFd,
+    task::{Context, Poll},
+};
+
+use rustix::net::{SendFlags, send};
+use tokio::{io::Interest, net::TcpStream, task::AbortHandle};
+
+use super::DriverSink;
+use crate::{CloseReason, ConnId, Run, Sink, Wrote};
+
+/// Streams by slot. See the module's documentation.
+#[derive(Default)]
+pub struct TcpSink {
+    /// The dense half: what a write touches.
+    streams: Vec<Option<TcpStream>>,
+    readers: Vec<Option<AbortHandle>>,
+    blocked: Vec<ConnId>,
+    watchers: HashMap<ConnId, AbortHandle>,
+}
+
+impl TcpSink {
+    /// Gives the connection its stream.
+    pub fn insert(&mut self, conn: ConnId, stream: TcpStream) {
+        let slot = conn.slot();
+        if self.streams.len() <= slot {
+            self.streams.resize_with(slot + 1, || None);
+            self.readers.resize_with(slot + 1, || None);
+        }
+        self.streams[slot] = Some(stream);
+    }
+
+    /// Names the task that reads the connection, to be aborted when it closes.
+    pub fn set_reader(&mut self, conn: ConnId, reader: AbortHandle) {
+        match self.readers.get_mut(conn.slot()) {
+            Some(slot) if self.streams[conn.slot()].is_some() => *slot = Some(reader),
+            _ => reader.abort(),
+        }
+    }
+
+    /// The connection's stream, while it has one.
+    pub fn stream(&self, conn: ConnId) -> Option<&TcpStream> {
+        self.streams.get(conn.slot())?.as_ref()
+    }
+
+    /// Takes the stream back, without closing it.
+    pub fn take(&mut self, conn: ConnId) -> Option<TcpStream> {
+        if let Some(watcher) = self.watchers.remove(&conn) {
+            watcher.abort();
+        }
+        if let Some(reader) = self.readers.get_mut(conn.slot()).and_then(Option::take) {
+            reader.abort();
+        }
+        self.streams.get_mut(conn.slot())?.take()
+    }
+}
+
+/// Writes what the kernel takes without waiting.
+fn write(stream: &TcpStream, wire: &[u8]) -> Wrote {
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let first = match send(stream.as_fd(), wire, flags) {
+        Ok(n) if n == wire.len() => return Wrote::All,
+        Ok(n) => n,
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
+        Err(_) => return Wrote::Gone,
+    };
+    // The socket is full: once more through the runtime, which then knows that it must wait for it.
+    let again = || send(stream.as_fd(), &wire[first..], flags).map_err(io::Error::from);
+    match stream.try_io(Interest::WRITABLE, again) {
+        Ok(n) if first + n == wire.len() => Wrote::All,
+        Ok(n) => Wrote::Partial(first + n),
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Wrote::Gone,
+        Err(_) if first == 0 => Wrote::Blocked,
+        Err(_) => Wrote::Partial(first),
+    }
+}
+
+impl Sink for TcpSink {
+    fn submit(&mut self, conn: ConnId, run: &Run<'_>) -> Wrote {
+        let Some(Some(stream)) = self.streams.get(conn.slot()) else {
+            return Wrote::Gone;
+        };
+        let wrote = write(stream, run.wire());
+        if matches!(wrote, Wrote::Partial(_) | Wrote::Blocked) {
+            self.blocked.push(conn);
+        }
+        wrote
+    }
+
+    fn close(&mut self, conn: ConnId, _reason: CloseReason) {
+        // Dropping the stream closes it; what was written is still sent.
+        drop(self.take(conn));
+    }
+}
+
+impl DriverSink for TcpSink {
+    fn take_blocked(&mut self) -> Option<ConnId> {
+        self.blocked.pop()
+    }
+
+    fn poll_writable(&self, conn: ConnId, cx: &mut Context<'_>) -> Poll<()> {
+        match self.stream(conn) {
+            Some(stream) => stream.poll_write_ready(cx).map(|_| ()),
+            None => Poll::Ready(()),
+        }
+    }
+
+    fn set_watcher(&mut self, conn: ConnId, task: AbortHandle) {
+        self.watchers.insert(conn, task);
+    }
+}

@@ -1,0 +1,173 @@
+//! Routing: what each operation does to this shard's connections and topics. No writes yet.
+//!
+//! Promises: operations of one source take effect in order; consecutive publishes to one topic are
+//! noted once per subscriber. An operation for nobody is counted as stale, and changes nothing.
+
+use super::{
+    Host, LINGER_MS, Shard,
+    conns::State,
+    turn::{Item, Routed},
+};
+use crate::{
+    class::Class,
+    compose::{Compose, Outbox},
+    frame::Frame,
+    ident::ConnId,
+    op::Op,
+    sink::Sink,
+    topic::{Topic, TopicId},
+};
+
+/// Frames at the end of the turn's list that all go to one topic.
+pub(crate) struct OpenItem {
+    topic: TopicId,
+    from: usize,
+}
+
+impl<S: Sink> Shard<S> {
+    pub(super) fn apply(&mut self, op: Op, host: &mut impl Host<S>) {
+        if let Op::Publish {
+            topic,
+            class,
+            frame,
+        } = op
+        {
+            return self.publish(topic, class, frame);
+        }
+        // Everything else may change who subscribes, or comes between two publishes.
+        self.close_open_item();
+        match op {
+            Op::Publish { .. } => {}
+            Op::Compose { topic, composer } => self.compose(topic, &*composer),
+            Op::Unicast { conn, class, frame } => self.unicast(conn, class, frame),
+            Op::Join { conn, topic } => {
+                self.join(conn, &topic);
+                topic.join_arrived();
+                if self.members.of(topic.id()).len() == 0 {
+                    topic.leave_if_idle(self.id());
+                }
+            }
+            Op::Leave { conn, topic } => self.leave(conn, &topic),
+            Op::Disconnect { conn, reason } => self.disconnect(conn, reason),
+            Op::App(message) => host.app(self, message),
+        }
+    }
+
+    fn publish(&mut self, topic: TopicId, class: Class, frame: Frame) {
+        if self.members.of(topic).len() == 0 {
+            return self.count_stale(1);
+        }
+        let except = frame.except();
+        let extends = self
+            .open_item
+            .as_ref()
+            .is_some_and(|open| open.topic == topic);
+        if !extends || except.is_some() {
+            self.close_open_item();
+        }
+        let from = self.turn.frames.len();
+        self.turn.frames.push(Routed { frame, class });
+        if let Some(except) = except {
+            let item = self.turn.close_item(from);
+            self.note_members(topic, item, Some(except));
+        } else if !extends {
+            self.open_item = Some(OpenItem { topic, from });
+        }
+    }
+
+    /// Notes the frames gathered since the topic last changed for all its subscribers.
+    pub(super) fn close_open_item(&mut self) {
+        if let Some(OpenItem { topic, from }) = self.open_item.take() {
+            let item = self.turn.close_item(from);
+            self.note_members(topic, item, None);
+        }
+    }
+
+    fn note_members(&mut self, topic: TopicId, item: u32, except: Option<ConnId>) {
+        let except = except.and_then(|conn| self.conns.find(conn));
+        for slot in self.members.of(topic) {
+            if Some(slot) != except {
+                self.conns.note(slot, item, &mut self.turn);
+            }
+        }
+    }
+
+    fn compose(&mut self, topic: TopicId, composer: &dyn Compose) {
+        let mut slots = std::mem::take(&mut self.scratch.slots);
+        slots.extend(self.members.of(topic));
+        if slots.is_empty() {
+            self.count_stale(1);
+        }
+        for slot in slots.drain(..) {
+            let from = self.turn.composed.len() as u32;
+            let mut outbox = Outbox {
+                bytes: &mut self.turn.composed_bytes,
+                messages: &mut self.turn.composed,
+            };
+            composer.compose(self.conns.id(slot), &mut outbox);
+            let to = self.turn.composed.len() as u32;
+            if from < to {
+                self.turn.items.push(Item::Composed(from..to));
+                let item = self.turn.items.len() as u32 - 1;
+                self.conns.note(slot, item, &mut self.turn);
+            }
+        }
+        self.scratch.slots = slots;
+    }
+
+    fn unicast(&mut self, conn: ConnId, class: Class, frame: Frame) {
+        let Some(slot) = self.open_slot(conn) else {
+            return self.count_stale(1);
+        };
+        let from = self.turn.frames.len();
+        self.turn.frames.push(Routed { frame, class });
+        let item = self.turn.close_item(from);
+        self.conns.note(slot, item, &mut self.turn);
+    }
+
+    pub(super) fn join(&mut self, conn: ConnId, topic: &Topic) {
+        let Some(slot) = self.open_slot(conn) else {
+            return;
+        };
+        self.members
+            .join(topic, slot, &mut self.conns.memberships[slot as usize]);
+        topic.subscribed(self.id());
+    }
+
+    pub(super) fn leave(&mut self, conn: ConnId, topic: &Topic) {
+        let Some(slot) = self.conns.find(conn) else {
+            return;
+        };
+        let memberships = &mut self.conns.memberships;
+        if let Some(emptied) = self.members.leave(topic.id(), slot, memberships) {
+            emptied.leave_if_idle(self.id());
+        }
+    }
+
+    /// The end, asked for: after what was sent before, which may still wait to be written.
+    fn disconnect(&mut self, conn: ConnId, reason: u16) {
+        let Some(slot) = self.open_slot(conn) else {
+            return;
+        };
+        let shard = self.id();
+        self.members
+            .leave_all(slot, &mut self.conns.memberships, |topic| {
+                topic.leave_if_idle(shard);
+            });
+        self.conns.get_mut(slot).state = State::Closing { reason };
+        self.wheel.set(slot, self.now.plus(LINGER_MS));
+        self.closing.push(slot);
+    }
+
+    fn open_slot(&self, conn: ConnId) -> Option<u32> {
+        self.conns
+            .find(conn)
+            .filter(|slot| self.conns.get(*slot).state == State::Open)
+    }
+
+    fn count_stale(&self, n: u64) {
+        let counters = self.counters();
+        counters.accepted.add(n);
+        counters.stale.add(n);
+    }
+}

@@ -1,0 +1,65 @@
+//! Where a shard's writes go: sockets, polling responses, a test's memory.
+//!
+//! Promises: a shard submits one run per connection and turn while that run fits
+//! [`RUN_BYTES_MAX`], and after `Partial` or `Blocked` nothing more until
+//! [`Shard::writable`](crate::Shard::writable). Leaves out: what a connection is. A sink knows it by
+//! its slot.
+
+use crate::{error::CloseReason, frame::Message, ident::ConnId};
+
+/// Bytes that are joined into one run, unless a single frame is larger: 64 KiB. Beyond it a second
+/// write costs less than the copy that would avoid it.
+pub const RUN_BYTES_MAX: usize = 64 * 1024;
+
+/// Takes what a shard has for its connections.
+pub trait Sink {
+    /// Writes `run` to the connection, as much as goes without waiting.
+    fn submit(&mut self, conn: ConnId, run: &Run<'_>) -> Wrote;
+
+    /// Ends a turn: a sink that batches sends its batch now.
+    fn commit(&mut self) {}
+
+    /// The connection is over; its slot may be used again after this.
+    fn close(&mut self, conn: ConnId, reason: CloseReason);
+}
+
+/// What became of a submitted run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrote {
+    /// All of it was written.
+    All,
+    /// The first `n` bytes were written. More when the connection is writable.
+    Partial(usize),
+    /// Nothing was written. More when the connection is writable.
+    Blocked,
+    /// The connection is dead.
+    Gone,
+}
+
+/// Consecutive bytes for one connection: one or several messages.
+pub struct Run<'a> {
+    wire: &'a [u8],
+    messages: &'a dyn Messages,
+}
+
+/// Shows what a run's bytes consist of.
+pub(crate) trait Messages {
+    fn for_each(&self, each: &mut dyn FnMut(Message<'_>));
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(wire: &'a [u8], messages: &'a dyn Messages) -> Self {
+        Self { wire, messages }
+    }
+
+    /// All bytes in order, headers included.
+    pub fn wire(&self) -> &'a [u8] {
+        self.wire
+    }
+
+    /// The messages in order, for carriers with a framing of their own. When the run continues a
+    /// message that was written in part, the first one is the rest of that message, without header.
+    pub fn for_each_message(&self, mut each: impl FnMut(Message<'_>)) {
+        self.messages.for_each(&mut each);
+    }
+}
