@@ -1,0 +1,46 @@
+// Picks the renderer: WebGL2, else Canvas2D; and changes to Canvas2D when the GPU's context is lost.
+//
+// Promises: `draw` always draws. `?renderer=canvas` asks for Canvas2D.
+import { CanvasRenderer } from "./render-canvas.js";
+import { GlRenderer } from "./render-gl.js";
+
+/** Above this many device pixels to a CSS pixel nothing is seen and much is paid. */
+const DENSITY_MAX = 2;
+/** Frames slower than this, ms, for `SLOW_FRAMES` in a row make the picture coarser; never below `SCALE_MIN`. */
+const SLOW_MS = 26;
+const SLOW_FRAMES = 45;
+const SCALE_MIN = 0.5;
+
+export class Renderer {
+  #scale = 1;
+  #slow = 0;
+
+  constructor(canvas, forced) {
+    this.canvas = canvas;
+    const gl = forced === "canvas" ? null : canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance" });
+    this.back = gl ? new GlRenderer(gl) : new CanvasRenderer(canvas.getContext("2d", { alpha: false }));
+    if (gl) canvas.addEventListener("webglcontextlost", () => this.#fallBack(), { once: true });
+  }
+
+  get kind() {
+    return this.back.kind;
+  }
+
+  #fallBack() {
+    // A canvas keeps its first kind of context for life.
+    const fresh = this.canvas.cloneNode();
+    this.canvas.replaceWith(fresh);
+    this.canvas = fresh;
+    this.back = new CanvasRenderer(fresh.getContext("2d", { alpha: false }));
+  }
+
+  /** `camera`: `{ x, y, zoom }`, zoom in CSS pixels per arena pixel. `frameMs`: how long the last frame took. */
+  draw(batch, camera, seconds, frameMs) {
+    this.#slow = frameMs > SLOW_MS ? this.#slow + 1 : Math.max(0, this.#slow - 2);
+    if (this.#slow > SLOW_FRAMES && this.#scale > SCALE_MIN) [this.#slow, this.#scale] = [0, this.#scale - 0.25];
+    const density = Math.min(devicePixelRatio || 1, DENSITY_MAX) * this.#scale;
+    const [width, height] = [Math.round(innerWidth * density), Math.round(innerHeight * density)];
+    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    this.back.draw(batch, { ...camera, zoom: camera.zoom * density, width, height, seconds });
+  }
+}
