@@ -1,0 +1,171 @@
+//! `cargo xtask test`: the one test command, of the README and of CI.
+//!
+//! Promises: with Rust, Node and (as root on Debian) apt it installs the rest itself; from a clean clone on two cores it
+//! takes at most 25 minutes, warm at most 8. To keep that, whatever runs is built once: `build` makes every library, binary
+//! and test in the `test` profile with the features of the whole workspace, and all later steps use that. Anything
+//! longer belongs to `verify`.
+
+use std::fs;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::repo::Repo;
+use crate::steps::count::Runner;
+use crate::steps::need::{Need, find};
+use crate::steps::runner::{self, Choice};
+use crate::steps::{Cmd, Step};
+
+/// Test everything that a change can break, within minutes.
+///
+/// That is: the guards of the house, formatting, lints, unit, integration and documentation tests, the browser client,
+/// stock Socket.IO clients, and the arena in a browser.
+///
+/// Installs what it needs where it can (Debian packages as root, `npm ci` in the test folders); what cannot be
+/// installed fails its step with the command that mends it. Output of each step: target/xtask/STEP.log. The last line
+/// is `N passed, N failed`; the line before it names whatever was left out.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// Runs the steps of `test`.
+pub fn run(repo: &Repo, args: &Args) -> ExitCode {
+    runner::run(repo, &steps(repo), &args.choice)
+}
+
+/// The JavaScript tests take seconds; a hanging one must not take the budget.
+const NODE_DEADLINE: Duration = Duration::from_secs(5 * 60);
+
+/// The steps, in order: what fails fastest first, and what builds before what runs.
+pub fn steps(repo: &Repo) -> Vec<Step> {
+    let program = |name: &str| repo.target().join("debug").join(name);
+    let interop = |about: &str| node_tests(repo, "tests/interop").env("RINGSIDE_FIXTURE", about);
+    vec![
+        Step::inside("tidy", "the guards of the house (see `cargo xtask tidy --help`)", super::tidy::check),
+        Step::commands(
+            "fmt",
+            "cargo fmt --all --check",
+            vec![Cmd::new("cargo", ["fmt", "--all", "--check"])],
+        ),
+        Step::commands(
+            "clippy",
+            "clippy over every target, warnings denied",
+            vec![cargo("clippy --workspace --all-targets -- -D warnings")],
+        ),
+        Step::commands(
+            "build",
+            "every library, binary and test, once, in the test profile",
+            vec![cargo("build --workspace --lib --bins --tests --profile test")],
+        ),
+        rust_tests(repo),
+        Step::commands(
+            "doc",
+            "documentation tests",
+            vec![cargo("test --workspace --doc --no-fail-fast").counted_by(Runner::CargoTest)],
+        )
+        .after(&["build"]),
+        Step::commands("web", "the browser client, under Node", vec![node_tests(repo, "client/web/test")])
+            .needs(Need::Node)
+            .needs_npm_if_any(repo, "client/web/test")
+            .deadline(NODE_DEADLINE),
+        Step::commands(
+            "interop",
+            "stock socket.io-client 4 over each choice of transports; the reference server proves the tests first",
+            vec![
+                interop("reference.mjs"),
+                node_tests(repo, "tests/interop").env("RINGSIDE_FIXTURE", program("fixture")),
+            ],
+        )
+        .after(&["build"])
+        .needs(Need::Node)
+        .needs(Need::Npm("tests/interop"))
+        .deadline(NODE_DEADLINE),
+        Step::commands(
+            "browser",
+            "two pages in headless Chromium see each other move",
+            vec![node_tests(repo, "tests/browser").env("RINGSIDE_GAME", program("game-demo"))],
+        )
+        .after(&["build"])
+        .needs(Need::Debian { program: "chromium", package: "chromium", instead: Some("RINGSIDE_CHROMIUM") })
+        .needs(Need::Node)
+        .needs(Need::Npm("tests/browser"))
+        .deadline(NODE_DEADLINE),
+    ]
+}
+
+impl Step {
+    /// Needs the npm packages of a folder that may do without any.
+    fn needs_npm_if_any(self, repo: &Repo, folder: &'static str) -> Self {
+        if repo.path(folder).join("package.json").is_file() {
+            self.needs(Need::Npm(folder))
+        } else {
+            self
+        }
+    }
+}
+
+fn rust_tests(repo: &Repo) -> Step {
+    // Both use what `build` made. Nextest runs each test in a process of its own and names one that hangs.
+    let command = if find("cargo-nextest").is_some() {
+        cargo("nextest run --workspace --no-fail-fast --config-file xtask/nextest.toml")
+            .counted_by(Runner::Nextest)
+    } else {
+        cargo("test --workspace --lib --bins --tests --no-fail-fast").counted_by(Runner::CargoTest)
+    };
+    Step::commands("rust", "unit and integration tests in Rust", vec![command])
+        .after(&["build"])
+        .needs_npm_if_any(repo, "tests/differential")
+}
+
+fn cargo(line: &str) -> Cmd {
+    Cmd::new("cargo", line.split(' '))
+}
+
+/// `node --test` over the `*.test.mjs` of a folder. They are named one by one, because what Node finds by
+/// itself differs between its versions.
+fn node_tests(repo: &Repo, folder: &str) -> Cmd {
+    let dir = repo.path(folder);
+    let mut names: Vec<_> = fs::read_dir(&dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name())
+        .filter(|name| name.to_string_lossy().ends_with(".test.mjs"))
+        .collect();
+    names.sort();
+    let flags = ["--test", "--test-reporter=spec"].map(Into::into);
+    // Without a name Node would search on its own; a folder without tests shall fail instead.
+    let names = if names.is_empty() {
+        vec!["no-test-here.test.mjs".into()]
+    } else {
+        names
+    };
+    Cmd::new("node", flags.into_iter().chain(names))
+        .dir(dir)
+        .counted_by(Runner::Node)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Repo, steps};
+
+    #[test]
+    fn names_are_unique_and_each_step_comes_after_what_it_builds_on() {
+        let steps = steps(&Repo::here());
+        for (at, step) in steps.iter().enumerate() {
+            assert!(
+                steps[..at].iter().all(|earlier| earlier.name != step.name),
+                "{}",
+                step.name
+            );
+            for name in step.after {
+                assert!(
+                    steps[..at].iter().any(|earlier| earlier.name == *name),
+                    "{} needs {name}",
+                    step.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `cargo xtask verify`: everything of `test`, and everything longer.
+//!
+//! To add a step, append it in [`steps`] with its own deadline. Promises: the same report as `test`, over both lists.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::test;
+use crate::repo::Repo;
+use crate::steps::count::Runner;
+use crate::steps::runner::{self, Choice};
+use crate::steps::{Cmd, Step};
+
+/// Test everything, however long it takes.
+///
+/// That is: all of `cargo xtask test`, then documentation built with warnings denied, and fuzzing. Takes the same options as `test` and reports in the same way. Run it before a release, and before a change that touches
+/// more than one folder is called done.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// Runs the steps of `verify`.
+pub fn run(repo: &Repo, args: &Args) -> ExitCode {
+    runner::run(repo, &steps(repo), &args.choice)
+}
+
+/// The steps of `test`, then the longer ones.
+fn steps(repo: &Repo) -> Vec<Step> {
+    let mut steps = test::steps(repo);
+    steps.push(Step::commands(
+        "docs",
+        "rustdoc over the workspace, warnings denied",
+        vec![
+            Cmd::new("cargo", ["doc", "--workspace", "--no-deps"])
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        ],
+    ));
+    steps.push(
+        Step::commands(
+            "fuzz",
+            "every fuzz target for a minute",
+            vec![Cmd::new("cargo", ["xtask", "fuzz", "--seconds", "60"]).counted_by(Runner::Plain)],
+        )
+        .deadline(Duration::from_secs(60 * 60)),
+    );
+    steps
+}
