@@ -89,9 +89,9 @@ function step(p) {
   const length = Math.hypot(ax, ay) || 1;
   if (p.buttons & 16 && !p.dash) p.dash = 60;
   if (p.dash) p.dash--;
-  const push = p.dash > 45 || (p.bot && p.dash) ? 60 : 12;
-  p.vx = (p.vx + (ax / length) * push) * 0.965;
-  p.vy = (p.vy + (ay / length) * push) * 0.965;
+  const push = p.dash > 45 || (p.bot && p.dash) ? 26 : 5.5;
+  p.vx = (p.vx + (ax / length) * push) * 0.975;
+  p.vy = (p.vy + (ay / length) * push) * 0.975;
   for (const [axis, speed] of [["x", "vx"], ["y", "vy"]]) {
     p[axis] += p[speed];
     if (p[axis] < 500 || p[axis] > WORLD - 500) (p[speed] *= -0.8), (p[axis] = Math.min(WORLD - 500, Math.max(500, p[axis])));

@@ -13,8 +13,6 @@ import { decodeSnapshot } from "/socket.io/game/snapshot.js";
 const SEND_MS = 1000 / 30;
 const QUIET_MS = 500;
 const JOIN_MS = 5000;
-/** Two snapshots, and a little for the road. */
-const DELAY_MS = 100;
 
 export class Net {
   /** id → { id, name, hue, bot } of everybody in the arena. */
@@ -33,7 +31,7 @@ export class Net {
 
   constructor({ transports, name, input }) {
     Object.assign(this, { name, input });
-    this.buffer = new SnapshotBuffer({ delayMs: DELAY_MS });
+    this.buffer = new SnapshotBuffer();
     const socket = (this.socket = io({ transports, reconnectionDelay: 300, reconnectionDelayMax: 3000, timeout: 8000 }));
     this.rates = new Rates(socket.io.stats);
     this.clock = new ClockSync(socket);

@@ -54,8 +54,8 @@ export class CanvasRenderer {
   #pieces(c, { data, count }) {
     c.lineCap = "butt";
     for (let at = 0; at < count * PIECE; at += PIECE) {
-      c.strokeStyle = css(data[at + 12], data[at + 13], data[at + 14], (data[at + 10] + data[at + 11]) / 2);
-      c.lineWidth = data[at + 8] + data[at + 9];
+      c.strokeStyle = css(data[at + 12], data[at + 13], data[at + 14], (data[at + 10] + data[at + 11]) * 0.4);
+      c.lineWidth = (data[at + 8] + data[at + 9]) * 0.5;
       c.beginPath();
       c.moveTo(data[at], data[at + 1]);
       c.lineTo(data[at + 2], data[at + 3]);

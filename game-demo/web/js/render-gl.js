@@ -40,8 +40,11 @@ void main() {
   float wall = max(off.x, off.y);                    // below 0 inside
   float outside = length(max(off, 0.));
   vec2 screen = (gl_FragCoord.xy / u_size - .5);
-  vec3 base = mix(vec3(.017, .026, .052), vec3(.010, .012, .028), smoothstep(0., 2600., length(v_world - 2048.)));
-  vec3 c = base + vec3(.10, .19, .36) * grid(v_world) * .17;
+  vec3 base = mix(vec3(.020, .034, .070), vec3(.022, .016, .044), smoothstep(300., 2600., length(v_world - 2048.)));
+  // Tiles of slightly different dark: speed shows on them.
+  vec2 tile = floor(v_world / 512.);
+  base *= .86 + .28 * fract(sin(dot(tile, vec2(41.3, 289.1))) * 437.58);
+  vec3 c = base + vec3(.10, .19, .36) * grid(v_world) * .34;
   c += vec3(.05, .13, .22) * exp(-length(v_world - 2048.) / 420.) * .6;
   // The wall: colour runs round it.
   float along = atan(v_world.y - 2048., v_world.x - 2048.);
@@ -111,12 +114,12 @@ vec4 puck(vec2 p) {
   float body = smoothstep(1. + soft, 1. - soft, r);
   float rim = smoothstep(.13 + soft, .13 - soft, abs(r - .87));
   float inner = smoothstep(.035 + soft, .035, abs(r - .56)) * .35;
-  float core = exp(-r * r * 7.);
+  float core = exp(-r * r * 13.);
   float facing = p.x / max(r, .001);
   float arc = rim * smoothstep(.80, .86, facing);
   // The notch: a small triangle outside the rim.
   float notch = smoothstep(soft, -soft, max(abs(p.y) + (p.x - 1.52) * .62, 1.18 - p.x));
-  vec3 c = mix(vec3(.020, .026, .05) + hue * .10 * (1. - r), vec3(0.), 1. - body) * body;
+  vec3 c = (vec3(.014, .020, .042) + hue * .09 * (1. - r * r)) * body;
   c += hue * (rim * 1.05 + inner + core * 1.1) + vec3(1.) * (core * core * .9 + arc * .75 + notch * .85 + rim * .12);
   c += hue * exp(-max(r - .9, 0.) * 3.6) * .34 * smoothstep(2., 1.2, r);
   return vec4(c * v_colour.a, body * .94 * v_colour.a);
@@ -130,8 +133,9 @@ void main() {
   } else if (v_shape == 1) {
     o = puck(v_at);
   } else if (v_shape == 2) {
-    float w = .045, soft = fwidth(r);
-    float ring = smoothstep(w + soft, w - soft * .2, abs(r - .92)) + exp(-abs(r - .92) * 22.) * .35 * step(r, 1.);
+    // The same line on a small ring and a large one: 1.5 arena pixels each side, and a glow round it.
+    float unit = fwidth(r) * u_camera.z, off = abs(r - .9);
+    float ring = smoothstep(unit * 2.2, unit * .8, off) + exp(-off / unit * .22) * .3 * smoothstep(1., .94, r);
     o = vec4(c * ring, 0.);
   } else if (v_shape == 3) {
     float d = v_at.y * v_at.y + pow(max(abs(v_at.x) - .55, 0.) / .45, 2.);

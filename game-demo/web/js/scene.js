@@ -13,7 +13,9 @@ const TRAIL_POINTS = 48;
 const SPARKS_MAX = 900;
 const DUST = 130;
 /** Arena pixels that the shorter side of the window shows. */
-const VIEW = 760;
+const VIEW = 880;
+/** How far the camera shows beyond the walls, arena pixels. */
+const BEYOND = 110;
 
 export class Scene {
   batch = new Batch();
@@ -113,7 +115,12 @@ export class Scene {
     if (!own) return;
     // A little ahead of where it flies, so that there is time to see what comes.
     const ahead = this.calm ? 0 : 0.16;
-    const [x, y] = [own.x + own.vx * ahead, own.y + own.vy * ahead];
+    // Little of what lies beyond the walls: there is nothing.
+    const inside = (v, size) => {
+      const half = Math.max(0, size / camera.zoom / 2 - BEYOND);
+      return half > SIDE / 2 ? SIDE / 2 : Math.max(half, Math.min(SIDE - half, v));
+    };
+    const [x, y] = [inside(own.x + own.vx * ahead, innerWidth), inside(own.y + own.vy * ahead, innerHeight)];
     const far = Math.hypot(x - camera.x, y - camera.y) > 900;
     const ease = !this.#found || far ? 1 : 1 - Math.exp(-dt * (this.calm ? 20 : 7));
     this.#found = true;
