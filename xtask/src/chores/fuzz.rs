@@ -30,7 +30,7 @@ pub struct Args {
 const MANIFEST: &str = "tests/fuzz/Cargo.toml";
 
 /// What tells libFuzzer which edges were taken and what was compared with what.
-const COVERAGE_FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \
+const COVERAGE_FLAGS: &str = "--cfg fuzzing -Cdebug-assertions=on -Cpasses=sancov-module -Ccodegen-units=1 \
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
