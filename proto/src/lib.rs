@@ -22,4 +22,5 @@ pub mod close;
 pub mod engineio;
 pub mod socketio;
 pub mod time;
+pub mod webtransport;
 pub mod ws;

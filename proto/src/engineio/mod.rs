@@ -13,6 +13,7 @@ mod misbehaviour;
 mod open;
 mod packet;
 pub mod payload;
+mod payload_v3;
 mod query;
 mod server;
 

@@ -1,14 +1,14 @@
-//! Polling payloads: several packets in one HTTP body.
+//! Polling payloads of Engine.IO 4: several packets in one HTTP body.
 //!
 //! ```text
-//!  version 4           packet 0x1e packet 0x1e ... packet      binary packets as base64
-//!  version 3, text     length ':' packet ...                   length in UTF-16 units
-//!  version 3, binary   0|1 digit... 0xff packet ...            0 text, 1 binary; length in bytes
+//!  packet 0x1e packet 0x1e ... packet      binary packets as base64
 //! ```
-//! Source: Engine.IO protocol, "Payload encoding"; npm engine.io-parser 5.2.3 and 2.2.1.
+//! Source: Engine.IO protocol, "Payload encoding"; npm engine.io-parser 5.2.3. The forms of
+//! version 3 are [`decode_v3`], [`encode_v3_text`] and [`encode_v3_binary`].
 
 use bytes::BufMut;
 
+pub use super::payload_v3::{PacketsV3, decode_v3, encode_v3_binary, encode_v3_text};
 use super::{Misbehaviour, Packet, Version};
 
 /// Parts the packets of a payload of version 4.
@@ -55,4 +55,13 @@ pub fn encode<'a>(out: &mut impl BufMut, packets: impl IntoIterator<Item = &'a P
         first = false;
         packet.encode_as_text(out, Version::V4);
     }
+}
+
+/// How many bytes [`encode`] writes.
+pub fn encoded_len<'a>(packets: impl IntoIterator<Item = &'a Packet<'a>>) -> usize {
+    let mut packets = packets
+        .into_iter()
+        .map(|packet| packet.encoded_as_text_len(Version::V4));
+    let first = packets.next().unwrap_or(0);
+    packets.fold(first, |len, packet| len + 1 + packet)
 }

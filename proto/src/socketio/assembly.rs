@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::time::Millis;
 
-use super::{EventName, Misbehaviour, Packet};
+use super::{EventName, Misbehaviour, Packet, placeholders};
 
 /// What a peer may send. The defaults are those of the design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Limits {
     pub event_name_bytes_max: u16,
     /// Bytes of a namespace. Default 256.
     pub namespace_bytes_max: u16,
+    /// Levels of nesting in JSON that is checked here or by [`Packet::check`]. Default 64.
+    pub json_depth_max: u16,
 }
 
 impl Limits {
@@ -34,6 +36,7 @@ impl Limits {
             attachments_timeout: u32::MAX,
             event_name_bytes_max: u16::MAX,
             namespace_bytes_max: u16::MAX,
+            json_depth_max: u16::MAX,
         }
     }
 }
@@ -46,6 +49,7 @@ impl Default for Limits {
             attachments_timeout: 10_000,
             event_name_bytes_max: 256,
             namespace_bytes_max: 256,
+            json_depth_max: 64,
         }
     }
 }
@@ -133,6 +137,9 @@ impl Decoder {
         if text.len() > limits.packet_bytes_max as usize {
             return Err(Misbehaviour::PacketTooBig);
         }
+        // Binary packets are rare and are kept, so they are checked as a whole, at once.
+        packet.check(u32::from(limits.json_depth_max))?;
+        placeholders::check(packet.payload, packet.attachments as usize)?;
         self.pending = Some(Box::new(Pending {
             whole: Whole {
                 text: text.to_owned(),

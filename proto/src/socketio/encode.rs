@@ -11,7 +11,8 @@ use bytes::{BufMut, Bytes};
 use serde::Serialize;
 use serde::ser::{Impossible, SerializeSeq, SerializeTuple, SerializeTupleStruct, Serializer};
 
-use super::extract::{Collector, Extracted, ProbeError, Shape, probe};
+use super::extract::{Collector, Extracted};
+use super::probe::{ProbeError, Shape, probe};
 use super::{Kind, RESERVED_EVENTS};
 
 /// The binary messages that follow a packet, in order; empty for most.
@@ -25,9 +26,9 @@ pub enum EncodeError {
     ReservedEventName,
     /// A namespace begins with `/` and contains no comma.
     IllegalNamespace,
-    /// The arguments cannot be JSON (a map with keys that are no strings, a failing `Serialize`),
+    /// The arguments cannot be written (a map with keys that are no strings, a failing `Serialize`),
     /// or the buffer is full.
-    Json(String),
+    Unserializable(String),
     /// The arguments gave other bytes when they were serialized a second time.
     Unstable,
 }
@@ -39,7 +40,9 @@ impl std::fmt::Display for EncodeError {
             Self::IllegalNamespace => {
                 f.write_str("a namespace begins with a slash and has no comma")
             }
-            Self::Json(message) => write!(f, "the arguments cannot be written as JSON: {message}"),
+            Self::Unserializable(message) => {
+                write!(f, "the arguments cannot be written: {message}")
+            }
             Self::Unstable => f.write_str("the arguments changed while they were written"),
         }
     }
@@ -49,13 +52,13 @@ impl std::error::Error for EncodeError {}
 
 impl From<serde_json::Error> for EncodeError {
     fn from(error: serde_json::Error) -> Self {
-        Self::Json(error.to_string())
+        Self::Unserializable(error.to_string())
     }
 }
 
 impl From<ProbeError> for EncodeError {
     fn from(error: ProbeError) -> Self {
-        Self::Json(error.0)
+        Self::Unserializable(error.0)
     }
 }
 
@@ -228,17 +231,23 @@ fn put_number(out: &mut impl BufMut, mut number: u64) {
 }
 
 /// The array: name, arguments, offset.
-struct Payload<'a, T: ?Sized> {
-    name: Option<&'a str>,
-    args: &'a T,
-    offset: Option<&'a str>,
-    shape: Shape,
-    collector: &'a Collector,
+pub(super) struct Payload<'a, T: ?Sized> {
+    pub(super) name: Option<&'a str>,
+    pub(super) args: &'a T,
+    pub(super) offset: Option<&'a str>,
+    pub(super) shape: Shape,
+    pub(super) collector: &'a Collector,
 }
 
 impl<T: Serialize + ?Sized> Serialize for Payload<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut seq = serializer.serialize_seq(None)?;
+        let arity = if self.shape.spread {
+            self.shape.arity
+        } else {
+            1
+        };
+        let len = arity + usize::from(self.name.is_some()) + usize::from(self.offset.is_some());
+        let mut seq = serializer.serialize_seq(Some(len))?;
         if let Some(name) = self.name {
             seq.serialize_element(name)?;
         }

@@ -44,6 +44,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Inject<'de, D> {
         deserialize_ignored_any();
     }
 
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         self.inner.deserialize_any(BytesVisitor {
             inner: visitor,
@@ -272,6 +276,18 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for BytesVisitor<'de, V> {
 
     fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<V::Value, E> {
         self.inner.visit_borrowed_str(value)
+    }
+
+    fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<V::Value, E> {
+        self.inner.visit_bytes(value)
+    }
+
+    fn visit_borrowed_bytes<E: Error>(self, value: &'de [u8]) -> Result<V::Value, E> {
+        self.inner.visit_borrowed_bytes(value)
+    }
+
+    fn visit_byte_buf<E: Error>(self, value: Vec<u8>) -> Result<V::Value, E> {
+        self.inner.visit_byte_buf(value)
     }
 
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {

@@ -31,7 +31,7 @@ pub const RESERVED_EVENTS: [&str; 6] = [
 ];
 
 /// 2^53 - 1, the largest integer all clients can hold.
-const ACK_ID_MAX: u64 = (1 << 53) - 1;
+pub(super) const ACK_ID_MAX: u64 = (1 << 53) - 1;
 
 /// The seven kinds of packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

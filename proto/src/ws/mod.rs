@@ -11,6 +11,7 @@
 mod decoder;
 pub mod deflate;
 mod encode;
+pub mod extension;
 mod frame;
 pub mod handshake;
 mod mask;
