@@ -11,8 +11,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod arena_n;
 pub mod bits;
+pub mod budget;
+pub mod flow;
 pub mod input;
+pub mod interest;
+pub mod schema;
+pub mod snapshot;
 pub mod tick;
 
 pub use tick::Tick;

@@ -1,0 +1,191 @@
+//! How many snapshots may be on their way to a client.
+//!
+//! Kernels buffer megabytes. A client that stalls for twenty seconds would get hundreds of stale
+//! snapshots when it wakes, unless sending waits for the application's own acknowledgements. So
+//! at most a round trip's worth of frames is in flight; what would be more is not sent at all, and
+//! the next frame that is sent covers it.
+//!
+//! [`Flow`] measures the round trip from acknowledgements, as TCP does (RFC 6298, section 2), and
+//! answers whether another frame may go. It knows neither frames nor transports.
+
+use crate::Tick;
+use core::time::Duration;
+use std::collections::VecDeque;
+
+/// Frames in flight before the first acknowledgement: one on the wire, one being handled.
+const FIRST_WINDOW: usize = 2;
+/// Most frames in flight, whatever the round trip: 800 ms at 20 frames a second.
+pub const WINDOW_MAX: usize = 16;
+/// A datagram is not given up sooner than this; RFC 6298 has a second, games have less patience.
+const LOST_AFTER_MIN: Duration = Duration::from_millis(100);
+/// Nor later than this, so that a silent link is probed about twice a second.
+const LOST_AFTER_MAX: Duration = Duration::from_millis(600);
+
+/// Whether the transport loses frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It does not: a frame is in flight until it is acknowledged.
+    Never,
+    /// It may: a frame that stays unacknowledged for long is given up.
+    Possible,
+}
+
+/// The frames in flight to one client.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    loss: Loss,
+    /// Expected time between frames.
+    interval: Duration,
+    /// Unacknowledged frames, oldest first, at most [`WINDOW_MAX`].
+    sent: VecDeque<(Tick, Duration)>,
+    rtt: Option<Rtt>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rtt {
+    smoothed: Duration,
+    variation: Duration,
+}
+
+impl Flow {
+    /// Nothing in flight; frames are expected every `interval`.
+    pub fn new(loss: Loss, interval: Duration) -> Self {
+        let interval = interval.max(Duration::from_millis(1));
+        Flow {
+            loss,
+            interval,
+            sent: VecDeque::with_capacity(WINDOW_MAX),
+            rtt: None,
+        }
+    }
+
+    /// The smoothed time from sending a frame to its acknowledgement, once known.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.rtt.map(|rtt| rtt.smoothed)
+    }
+
+    /// Frames in flight.
+    pub fn in_flight(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// How many frames may be in flight: one, and one more for each whole interval of the round
+    /// trip with its usual variation.
+    pub fn window(&self) -> usize {
+        let Some(rtt) = self.rtt else {
+            return FIRST_WINDOW;
+        };
+        let patience = rtt.smoothed + 2 * rtt.variation;
+        let intervals = patience.as_nanos() / self.interval.as_nanos();
+        usize::try_from(intervals + 1)
+            .unwrap_or(WINDOW_MAX)
+            .min(WINDOW_MAX)
+    }
+
+    /// Whether another frame may be sent at `now`.
+    pub fn may_send(&mut self, now: Duration) -> bool {
+        if self.loss == Loss::Possible {
+            let patience = self.lost_after();
+            while self
+                .sent
+                .front()
+                .is_some_and(|(_, at)| now.saturating_sub(*at) > patience)
+            {
+                self.sent.pop_front();
+            }
+        }
+        self.sent.len() < self.window()
+    }
+
+    /// Tells that the frame of `tick` was sent at `now`.
+    pub fn sent(&mut self, tick: Tick, now: Duration) {
+        if self.sent.len() == WINDOW_MAX {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((tick, now));
+    }
+
+    /// Tells that the client has the frame of `tick`. Older ones count as received or lost.
+    pub fn acknowledge(&mut self, tick: Tick, now: Duration) {
+        if let Some(&(_, at)) = self.sent.iter().find(|(sent, _)| *sent == tick) {
+            self.measure(now.saturating_sub(at));
+        }
+        while self
+            .sent
+            .front()
+            .is_some_and(|(sent, _)| !sent.is_newer(tick))
+        {
+            self.sent.pop_front();
+        }
+    }
+
+    /// "SRTT <- R, RTTVAR <- R/2" at first, then "RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R|" and
+    /// "SRTT <- 7/8 SRTT + 1/8 R" (RFC 6298, section 2).
+    fn measure(&mut self, sample: Duration) {
+        self.rtt = Some(match self.rtt {
+            None => Rtt {
+                smoothed: sample,
+                variation: sample / 2,
+            },
+            Some(Rtt {
+                smoothed,
+                variation,
+            }) => Rtt {
+                variation: (variation * 3 + smoothed.abs_diff(sample)) / 4,
+                smoothed: (smoothed * 7 + sample) / 8,
+            },
+        });
+    }
+
+    fn lost_after(&self) -> Duration {
+        let measured = self.rtt.map(|rtt| rtt.smoothed + 4 * rtt.variation);
+        let patience = measured.unwrap_or(LOST_AFTER_MAX).max(2 * self.interval);
+        patience.clamp(LOST_AFTER_MIN, LOST_AFTER_MAX.max(2 * self.interval))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A client that acknowledges after `rtt`, and then stalls.
+    fn frames_sent_into_a_stall(loss: Loss, rtt: Duration) -> u32 {
+        let mut flow = Flow::new(loss, 50 * MS);
+        let mut acks: VecDeque<(Duration, Tick)> = VecDeque::new();
+        let mut into_stall = 0;
+        for n in 0..500u32 {
+            let now = 50 * MS * n;
+            let stalled = now >= 5000 * MS;
+            while acks.front().is_some_and(|(at, _)| *at <= now && !stalled) {
+                let (at, tick) = acks.pop_front().expect("looked");
+                flow.acknowledge(tick, at);
+            }
+            if flow.may_send(now) {
+                flow.sent(Tick::new(n), now);
+                acks.push_back((now + rtt, Tick::new(n)));
+                into_stall += u32::from(stalled);
+            } else {
+                assert!(
+                    stalled || n < 10,
+                    "a steady client is never held, frame {n}"
+                );
+            }
+        }
+        into_stall + acks.iter().filter(|(at, _)| *at < 5000 * MS).count() as u32
+    }
+
+    #[test]
+    fn a_stalled_client_gets_a_round_trip_and_no_more() {
+        assert!(frames_sent_into_a_stall(Loss::Never, 5 * MS) <= 1);
+        assert!(frames_sent_into_a_stall(Loss::Never, 30 * MS) <= 1);
+        assert!(frames_sent_into_a_stall(Loss::Never, 120 * MS) <= 4);
+    }
+
+    #[test]
+    fn a_silent_datagram_link_is_probed() {
+        let probes = frames_sent_into_a_stall(Loss::Possible, 5 * MS);
+        assert!((20..=220).contains(&probes), "{probes} in 20 s");
+    }
+}

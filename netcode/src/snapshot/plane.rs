@@ -1,0 +1,280 @@
+//! Planes: the values of one field for many entities, mostly small, written in the cheapest of
+//! five forms.
+//!
+//! ```text
+//! 00                                       all zero
+//! 01  width  n x width                     equal widths
+//! 10  wide narrow count  n x narrow        narrow values, then for the few that need more:
+//!     count x { gap: Rice, high bits }     where, and what is missing
+//! 11 0 wide narrow  n x { big:1, value }   two widths
+//! 11 1 order  n x Rice                     a long tail
+//! ```
+//!
+//! The writer counts how many values exceed each width and so knows every form's size before it
+//! writes. Widths are written in as many bits as the field's own width asks for. The number of
+//! values is known to both sides and not written.
+
+use super::Malformed;
+use crate::bits::{BitReader, BitWriter};
+
+const ZERO: u32 = 0;
+const EQUAL: u32 = 1;
+const PATCHED: u32 = 2;
+const VARIED: u32 = 3;
+
+/// Bits of a Rice order; orders above 15 would mean values that plain widths suit better.
+const ORDER_BITS: u32 = 4;
+/// Order of the Golomb codes that carry small counts.
+const COUNT_ORDER: u32 = 2;
+
+/// The Rice order for gaps between `count` marks among `places`: near the logarithm of the mean
+/// gap times ln 2, which is the best order for gaps that have no pattern.
+pub(super) fn gap_order(places: usize, count: usize) -> u32 {
+    let mean = places * 7 / (count.max(1) * 10);
+    if mean < 2 { 0 } else { mean.ilog2() }
+}
+
+/// About how many bits the gaps take.
+pub(super) fn gap_cost(places: usize, count: usize) -> usize {
+    let order = gap_order(places, count);
+    count * (order as usize + 1) + (places >> order).min(15 * count)
+}
+
+/// Bits of a count's Golomb code.
+pub(super) fn count_cost(count: usize) -> usize {
+    let extra = (count + (1 << COUNT_ORDER)).ilog2() - COUNT_ORDER;
+    (2 * extra + 1 + COUNT_ORDER) as usize
+}
+
+/// Writes a small count.
+pub(super) fn put_count(out: &mut BitWriter, count: usize) {
+    out.put_golomb(count as u32, COUNT_ORDER);
+}
+
+/// Reads a count, refusing more than `max`.
+pub(super) fn get_count(from: &mut BitReader<'_>, max: usize) -> Result<usize, Malformed> {
+    let count = from.get_golomb(COUNT_ORDER) as usize;
+    if count > max {
+        Err(Malformed::Count)
+    } else {
+        Ok(count)
+    }
+}
+
+/// `over[w]`: how many values need more than `w` bits, for every `w` up to the widest.
+fn count_over(values: &[u32], wide: u32) -> [u32; 33] {
+    let mut over = [0; 33];
+    for w in 0..wide {
+        // One pass per width, because a compiler turns it into vector instructions and a
+        // histogram it does not.
+        over[w as usize] = values.iter().map(|&v| u32::from(v >> w != 0)).sum();
+    }
+    over
+}
+
+enum Form {
+    Equal,
+    Patched { narrow: u32 },
+    Split { narrow: u32 },
+    Rice { order: u32 },
+}
+
+/// The cheapest form for values of at most `wide` bits, `wide` above zero.
+fn choose(values: &[u32], wide: u32, width_bits: u32, over: &[u32; 33]) -> Form {
+    let n = values.len();
+    let mut best = n * wide as usize + width_bits as usize;
+    let mut form = Form::Equal;
+    for narrow in 0..wide {
+        let rest = over[narrow as usize] as usize;
+        let saved = (wide - narrow) as usize;
+        let widths = 2 * width_bits as usize;
+        let patched =
+            widths + n * narrow as usize + rest * saved + count_cost(rest) + gap_cost(n, rest);
+        if patched < best {
+            (best, form) = (patched, Form::Patched { narrow });
+        }
+        let split = widths + 1 + n * (1 + wide as usize) - (n - rest) * saved;
+        if split < best {
+            (best, form) = (split, Form::Split { narrow });
+        }
+    }
+    let sum: u64 = values.iter().map(|&v| u64::from(v)).sum();
+    let mean = (sum / n as u64).max(1) as u32;
+    let near = mean.ilog2();
+    for order in near.saturating_sub(1)..=near.min((1 << ORDER_BITS) - 1) {
+        // A quotient at or above 16 costs 48 bits, whatever its order.
+        let tail: u32 = values.iter().map(|&v| (v >> order).min(64)).sum();
+        let rice = 1 + ORDER_BITS as usize + n * (1 + order as usize) + tail as usize;
+        if rice < best {
+            (best, form) = (rice, Form::Rice { order });
+        }
+    }
+    form
+}
+
+/// Writes `values`, none of which is wider than a field that names widths in `width_bits` bits.
+pub(super) fn put_plane(out: &mut BitWriter, values: &[u32], width_bits: u32) {
+    if values.is_empty() {
+        return;
+    }
+    let wide = 32 - values.iter().fold(0, |all, &v| all | v).leading_zeros();
+    if wide == 0 {
+        out.put(ZERO, 2);
+        return;
+    }
+    let over = count_over(values, wide);
+    match choose(values, wide, width_bits, &over) {
+        Form::Equal => {
+            out.put(EQUAL, 2);
+            out.put(wide - 1, width_bits);
+            for &v in values {
+                out.put(v, wide);
+            }
+        }
+        Form::Patched { narrow } => {
+            let rest = over[narrow as usize] as usize;
+            out.put(PATCHED, 2);
+            out.put(wide - 1, width_bits);
+            out.put(narrow, width_bits);
+            put_count(out, rest);
+            if narrow > 0 {
+                for &v in values {
+                    out.put(v, narrow);
+                }
+            }
+            put_patches(out, values, narrow, wide, rest);
+        }
+        Form::Split { narrow } => {
+            out.put(VARIED, 2);
+            out.put(0, 1);
+            out.put(wide - 1, width_bits);
+            out.put(narrow, width_bits);
+            for &v in values {
+                let big = v >> narrow != 0;
+                out.put_bool(big);
+                out.put(v, if big { wide } else { narrow });
+            }
+        }
+        Form::Rice { order } => {
+            out.put(VARIED, 2);
+            out.put(1, 1);
+            out.put(order, ORDER_BITS);
+            for &v in values {
+                out.put_rice(v, order);
+            }
+        }
+    }
+}
+
+fn put_patches(out: &mut BitWriter, values: &[u32], narrow: u32, wide: u32, rest: usize) {
+    let order = gap_order(values.len(), rest);
+    let mut next = 0;
+    for (i, &v) in values.iter().enumerate() {
+        if v >> narrow != 0 {
+            out.put_rice((i - next) as u32, order);
+            out.put(v >> narrow, wide - narrow);
+            next = i + 1;
+        }
+    }
+}
+
+/// Reads `n` values into `values`. `n` is bounded by what the caller already holds.
+pub(super) fn get_plane(
+    from: &mut BitReader<'_>,
+    values: &mut Vec<u32>,
+    n: usize,
+    width_bits: u32,
+) -> Result<(), Malformed> {
+    values.clear();
+    if n == 0 {
+        return Ok(());
+    }
+    match from.get(2) {
+        ZERO => values.resize(n, 0),
+        EQUAL => {
+            let wide = from.get(width_bits) + 1;
+            values.extend((0..n).map(|_| from.get(wide)));
+        }
+        PATCHED => {
+            let wide = from.get(width_bits) + 1;
+            let narrow = from.get(width_bits);
+            let rest = get_count(from, n)?;
+            if narrow >= wide {
+                return Err(Malformed::Width);
+            }
+            if narrow > 0 {
+                values.extend((0..n).map(|_| from.get(narrow)));
+            } else {
+                values.resize(n, 0);
+            }
+            let order = gap_order(n, rest);
+            let mut next = 0;
+            for _ in 0..rest {
+                let at = from.get_rice(order) as usize + next;
+                let place = values.get_mut(at).ok_or(Malformed::Place)?;
+                *place |= from.get(wide - narrow) << narrow;
+                next = at + 1;
+            }
+        }
+        _ if from.get_bool() => {
+            let order = from.get(ORDER_BITS);
+            values.extend((0..n).map(|_| from.get_rice(order)));
+        }
+        _ => {
+            let wide = from.get(width_bits) + 1;
+            let narrow = from.get(width_bits);
+            values.extend((0..n).map(|_| {
+                let big = from.get_bool();
+                from.get(if big { wide } else { narrow })
+            }));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn values() -> impl Strategy<Value = Vec<u32>> {
+        let one = (0u32..=32, any::<u32>(), 0u32..8).prop_map(|(bits, v, rare)| {
+            let bits = if rare == 0 { bits } else { bits / 6 };
+            if bits == 0 { 0 } else { v >> (32 - bits) }
+        });
+        prop::collection::vec(one, 0..300)
+    }
+
+    proptest! {
+        #[test]
+        fn planes_round_trip(values in values()) {
+            let mut out = BitWriter::new();
+            put_plane(&mut out, &values, 5);
+            let bits = out.bit_len() as u64;
+            let bytes = out.into_bytes();
+            let mut from = BitReader::new(&bytes);
+            let mut got = vec![7; 3];
+            get_plane(&mut from, &mut got, values.len(), 5).unwrap();
+            prop_assert_eq!(got, values);
+            prop_assert_eq!(from.bit_position(), bits);
+        }
+
+        /// No form may cost more than the simplest.
+        #[test]
+        fn equal_widths_are_the_worst_case(values in values()) {
+            let wide = values.iter().map(|v| 32 - v.leading_zeros()).max().unwrap_or(0) as usize;
+            let mut out = BitWriter::new();
+            put_plane(&mut out, &values, 5);
+            prop_assert!(out.bit_len() <= 2 + 5 + values.len() * wide + 16);
+        }
+
+        #[test]
+        fn any_bytes_are_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..64), n in 0usize..200) {
+            let mut from = BitReader::new(&bytes);
+            let mut got = Vec::new();
+            if get_plane(&mut from, &mut got, n, 5).is_ok() {
+                prop_assert_eq!(got.len(), n);
+            }
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! The server's side of the world: what every cell looked like at the last ticks, and the blocks
+//! encoded from that.
+//!
+//! Each snapshot tick, [`World::capture`] takes the entities in; then every client's
+//! [`Viewer`](super::Viewer) asks for the blocks it needs. A block is encoded once per
+//! (cell, baseline, older tick) and kept until the next capture, so clients that know the same
+//! ticks share bytes. The frames of a tick are collected in a [`FrameSet`].
+//!
+//! It does not decide who sees what: entities come with their cell, viewers with their view.
+
+use super::block::{Known, Scratch, put_delta, put_full};
+use super::frames::FrameSet;
+use super::state::{CellState, Layout};
+use super::{CellId, EntityId};
+use crate::Tick;
+use crate::bits::BitWriter;
+use crate::schema::{Fnv, Replicate};
+use core::marker::PhantomData;
+use core::ops::Range;
+use std::collections::VecDeque;
+
+/// Most layers of a world; a frame names a layer in four bits.
+pub const LAYERS_MAX: usize = 16;
+/// Most cells of a world, all layers together. A cell's bookkeeping is about 100 bytes a tick of
+/// history; 4,096 cells are a 64 x 64 grid.
+pub const CELLS_MAX: usize = 4096;
+/// Snapshots of the past that blocks can be made against. Baselines older than 32 snapshots are
+/// not used: a keyframe is then about as small and needs no memory.
+pub(crate) const HISTORY: usize = 33;
+/// Largest age or span that a frame can name, in ticks.
+pub(crate) const AGE_MAX: u32 = 255;
+
+/// The type of entities and the number of cells in one layer of a world. Both ends must list the
+/// same layers in the same order.
+#[derive(Clone, Debug)]
+pub struct LayerSpec {
+    pub(crate) layout: Layout,
+    pub(crate) cells: u16,
+}
+
+impl LayerSpec {
+    /// A layer of `T`s spread over `cells` cells.
+    ///
+    /// # Panics
+    /// If `T`'s schema is invalid: that is a mistake in code, which the derive does not make.
+    pub fn of<T: Replicate>(cells: u16) -> Self {
+        LayerSpec {
+            layout: Layout::new(T::SCHEMA),
+            cells,
+        }
+    }
+}
+
+/// Names a layer of `T`s.
+pub struct LayerId<T> {
+    pub(crate) index: u8,
+    marker: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for LayerId<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for LayerId<T> {}
+
+impl<T> core::fmt::Debug for LayerId<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "layer {}", self.index)
+    }
+}
+
+/// The layers of a world, which both ends must agree on.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    pub(crate) specs: Vec<LayerSpec>,
+}
+
+impl Layers {
+    /// No layers yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a layer of `T`s over `cells` cells.
+    ///
+    /// # Panics
+    /// If there are then more than [`LAYERS_MAX`] layers or [`CELLS_MAX`] cells, or no cell.
+    pub fn add<T: Replicate>(&mut self, cells: u16) -> LayerId<T> {
+        assert!(cells > 0, "a layer needs a cell");
+        self.specs.push(LayerSpec::of::<T>(cells));
+        assert!(
+            self.specs.len() <= LAYERS_MAX,
+            "more than {LAYERS_MAX} layers"
+        );
+        assert!(
+            self.cell_count() <= CELLS_MAX,
+            "more than {CELLS_MAX} cells"
+        );
+        LayerId {
+            index: self.specs.len() as u8 - 1,
+            marker: PhantomData,
+        }
+    }
+
+    /// Cell `n` of a layer, as frames and views name it. `n` wraps at the layer's end.
+    pub fn cell<T>(&self, layer: LayerId<T>, n: u16) -> CellId {
+        let range = self.cells(layer.index as usize);
+        CellId(range.start + n % (range.end - range.start))
+    }
+
+    /// Cells of all layers together.
+    pub fn cell_count(&self) -> usize {
+        self.specs.iter().map(|spec| usize::from(spec.cells)).sum()
+    }
+
+    /// What the handshake compares: differs whenever frames would be read wrongly.
+    pub fn hash(&self) -> u32 {
+        let mut hash = Fnv::new();
+        for spec in &self.specs {
+            spec.layout.schema.hash_into(&mut hash);
+            hash.bytes(&spec.cells.to_le_bytes());
+        }
+        hash.get()
+    }
+
+    pub(crate) fn cells(&self, layer: usize) -> Range<u16> {
+        let start: u16 = self.specs[..layer].iter().map(|spec| spec.cells).sum();
+        start..start + self.specs[layer].cells
+    }
+
+    /// The layer of a cell, if there is such a cell.
+    pub(crate) fn layer_of(&self, cell: CellId) -> Option<usize> {
+        let mut end = 0u16;
+        self.specs.iter().position(|spec| {
+            end += spec.cells;
+            cell.0 < end
+        })
+    }
+}
+
+/// Where a block lies among the tick's blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockRef {
+    pub start: u32,
+    pub len: u32,
+}
+
+#[derive(Debug)]
+struct Cached {
+    base: Option<Tick>,
+    older: Option<Tick>,
+    block: BlockRef,
+}
+
+#[derive(Debug, Default)]
+struct Past {
+    tick: Tick,
+    cells: Vec<CellState>,
+}
+
+/// What was encoded and shared, for statistics and tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EncodeCounters {
+    /// Blocks encoded.
+    pub blocks: u64,
+    /// Bytes of those blocks.
+    pub bytes: u64,
+    /// Times that a block was used by a frame.
+    pub uses: u64,
+}
+
+/// The replicated world and its recent past.
+#[derive(Debug)]
+pub struct World {
+    layers: Layers,
+    layer_of_cell: Vec<u8>,
+    history: VecDeque<Past>,
+    /// Per cell, the blocks of the newest tick.
+    cache: Vec<Vec<Cached>>,
+    staged: Vec<Staged>,
+    rows: Vec<u32>,
+    owned: Vec<(u8, EntityId, u32)>,
+    owned_values: Vec<u32>,
+    pub(crate) frames: FrameSet,
+    writer: BitWriter,
+    scratch: Scratch,
+    counters: EncodeCounters,
+}
+
+/// An entity taken in, before it is sorted into its cell.
+#[derive(Clone, Copy, Debug)]
+struct Staged {
+    cell: CellId,
+    id: EntityId,
+    row: u32,
+}
+
+impl World {
+    /// An empty world with these layers.
+    pub fn new(layers: Layers) -> Self {
+        let cells = layers.cell_count();
+        let owner_of = |cell| layers.layer_of(CellId(cell)).map_or(0, |layer| layer as u8);
+        World {
+            layer_of_cell: (0..cells as u16).map(owner_of).collect(),
+            layers,
+            history: VecDeque::with_capacity(HISTORY),
+            cache: (0..cells).map(|_| Vec::new()).collect(),
+            staged: Vec::new(),
+            rows: Vec::new(),
+            owned: Vec::new(),
+            owned_values: Vec::new(),
+            frames: FrameSet::default(),
+            writer: BitWriter::new(),
+            scratch: Scratch::default(),
+            counters: EncodeCounters::default(),
+        }
+    }
+
+    /// The layers the world was made with.
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    /// The tick of the newest snapshot.
+    pub fn tick(&self) -> Option<Tick> {
+        self.history.back().map(|past| past.tick)
+    }
+
+    /// What was encoded so far.
+    pub fn counters(&self) -> EncodeCounters {
+        self.counters
+    }
+
+    /// Begins the snapshot of `tick`, which must be newer than the last one. Nothing changes
+    /// before [`Capture::commit`].
+    pub fn capture(&mut self, tick: Tick) -> Capture<'_> {
+        self.staged.clear();
+        self.rows.clear();
+        Capture { world: self, tick }
+    }
+
+    /// The frames made since the last call (or the last commit), to be sent. Give the set back
+    /// with [`World::recycle`] when it is done with, and its memory is used again.
+    pub fn take_frames(&mut self) -> FrameSet {
+        self.forget_blocks();
+        core::mem::take(&mut self.frames)
+    }
+
+    /// Reuses the memory of a set that is no longer needed.
+    pub fn recycle(&mut self, mut frames: FrameSet) {
+        if self.frames.is_empty() && self.frames.blocks.is_empty() {
+            frames.clear();
+            self.frames = frames;
+        }
+    }
+
+    fn forget_blocks(&mut self) {
+        for blocks in &mut self.cache {
+            blocks.clear();
+        }
+    }
+
+    /// The state of a cell at a past tick.
+    fn state(&self, cell: CellId, tick: Tick) -> Option<&CellState> {
+        past_state(&self.history, cell, tick)
+    }
+
+    /// Whether blocks can be made against this tick.
+    pub(crate) fn remembers(&self, tick: Tick) -> bool {
+        self.history.iter().rev().any(|past| past.tick == tick)
+    }
+
+    /// The block of a cell at the newest tick, against `base` (in full without), predicting from
+    /// `older`. `None` when a tick is forgotten or too old to be named, or there is no such cell.
+    pub(crate) fn block(
+        &mut self,
+        cell: CellId,
+        base: Option<Tick>,
+        older: Option<Tick>,
+    ) -> Option<BlockRef> {
+        let cached = self.cache.get(usize::from(cell.0))?;
+        self.counters.uses += 1;
+        if let Some(found) = cached.iter().find(|c| c.base == base && c.older == older) {
+            return Some(found.block);
+        }
+        let now = self.history.back()?;
+        let layout =
+            &self.layers.specs[usize::from(self.layer_of_cell[usize::from(cell.0)])].layout;
+        let state = &now.cells[usize::from(cell.0)];
+        self.writer.clear();
+        match base {
+            None => put_full(&mut self.writer, layout, state),
+            Some(base) => {
+                let known = Known {
+                    base: past_state(&self.history, cell, base)?,
+                    age: distance(now.tick, base)?,
+                    older: match older {
+                        None => None,
+                        Some(older) => {
+                            let state = past_state(&self.history, cell, older)?;
+                            Some((state, distance(base, older)?))
+                        }
+                    },
+                };
+                put_delta(&mut self.writer, layout, &known, state, &mut self.scratch);
+            }
+        }
+        let bytes = self.writer.align();
+        let start = self.frames.blocks.len() as u32;
+        let block = BlockRef {
+            start,
+            len: bytes.len() as u32,
+        };
+        self.frames.blocks.extend_from_slice(bytes);
+        self.counters.blocks += 1;
+        self.counters.bytes += bytes.len() as u64;
+        self.cache[usize::from(cell.0)].push(Cached { base, older, block });
+        Some(block)
+    }
+
+    /// The raw owner-only values of an entity, and their fields' layout.
+    pub(crate) fn owned(&self, layer: u8, id: EntityId) -> Option<(&Layout, &[u32])> {
+        let at = self
+            .owned
+            .binary_search_by_key(&(layer, id), |o| (o.0, o.1))
+            .ok()?;
+        let layout = &self.layers.specs[usize::from(layer)].layout;
+        let values = self.owned_values.get(self.owned[at].2 as usize..)?;
+        Some((layout, values.get(..layout.owner.len())?))
+    }
+
+    /// How many entities were in a cell at a past tick that is still remembered.
+    pub fn population(&self, cell: CellId, tick: Tick) -> Option<usize> {
+        self.state(cell, tick).map(CellState::len)
+    }
+}
+
+fn past_state(history: &VecDeque<Past>, cell: CellId, tick: Tick) -> Option<&CellState> {
+    let past = history.iter().rev().find(|past| past.tick == tick)?;
+    past.cells.get(usize::from(cell.0))
+}
+
+/// Ticks from `older` to `newer`, if a frame can name that many.
+fn distance(newer: Tick, older: Tick) -> Option<u32> {
+    u32::try_from(newer.since(older))
+        .ok()
+        .filter(|d| (1..=AGE_MAX).contains(d))
+}
+
+/// A snapshot being taken. Dropped uncommitted, it leaves no trace.
+#[must_use]
+#[derive(Debug)]
+pub struct Capture<'w> {
+    world: &'w mut World,
+    tick: Tick,
+}
+
+impl Capture<'_> {
+    /// Takes an entity in. An entity is in one cell; of two entities with the same index in the
+    /// same cell the first stays. A cell that is not of the layer counts as hidden: nobody sees
+    /// the entity.
+    pub fn add<T: Replicate>(&mut self, layer: LayerId<T>, id: EntityId, cell: CellId, value: &T) {
+        let world = &mut *self.world;
+        if world.layer_of_cell.get(usize::from(cell.0)) != Some(&layer.index) {
+            return;
+        }
+        let fields = T::SCHEMA.fields.len();
+        let row = world.rows.len();
+        world.rows.resize(row + fields, 0);
+        value.store(&mut world.rows[row..]);
+        world.staged.push(Staged {
+            cell,
+            id,
+            row: row as u32,
+        });
+    }
+
+    /// Makes this the newest snapshot. A tick that is not newer than the last one starts history
+    /// afresh: no block is made against the future.
+    pub fn commit(self) {
+        let Capture { world, tick } = self;
+        if world.tick().is_some_and(|last| !tick.is_newer(last)) {
+            world.history.clear();
+        }
+        world.forget_blocks();
+        world.frames.clear();
+        let key = |s: &Staged| (s.cell, s.id);
+        if !world.staged.is_sorted_by_key(key) {
+            world.staged.sort_by_key(key);
+        }
+        let same =
+            |a: &mut Staged, b: &mut Staged| a.cell == b.cell && a.id.index() == b.id.index();
+        world.staged.dedup_by(same);
+
+        let full = world.history.len() == HISTORY;
+        let mut past = if full {
+            world.history.pop_front()
+        } else {
+            None
+        }
+        .unwrap_or_default();
+        past.tick = tick;
+        past.cells
+            .resize_with(world.layer_of_cell.len(), CellState::default);
+        past.cells.iter_mut().for_each(CellState::clear);
+        for members in world.staged.chunk_by(|a, b| a.cell == b.cell) {
+            let cell = usize::from(members[0].cell.0);
+            let layout = &world.layers.specs[usize::from(world.layer_of_cell[cell])].layout;
+            let state = &mut past.cells[cell];
+            state.ids.extend(members.iter().map(|s| s.id));
+            for (&place, field) in layout.places.iter().zip(&layout.columns) {
+                let values = members.iter().map(|s| world.rows[s.row as usize + place]);
+                state
+                    .values
+                    .extend(values.map(|value| value & field.mask()));
+            }
+        }
+        world.history.push_back(past);
+        collect_owned(world);
+    }
+}
+
+/// Keeps the owner-only values of the tick, by layer and id.
+fn collect_owned(world: &mut World) {
+    world.owned.clear();
+    world.owned_values.clear();
+    for s in &world.staged {
+        let layer = world.layer_of_cell[usize::from(s.cell.0)];
+        let layout = &world.layers.specs[usize::from(layer)].layout;
+        if !layout.owner.is_empty() {
+            world
+                .owned
+                .push((layer, s.id, world.owned_values.len() as u32));
+            let values = layout
+                .owner
+                .iter()
+                .map(|&place| world.rows[s.row as usize + place]);
+            world.owned_values.extend(values);
+        }
+    }
+    world.owned.sort_unstable_by_key(|o| (o.0, o.1));
+}
