@@ -6,7 +6,8 @@
 //! The scene is part of the crate so that its tests, its benches and its users measure the same
 //! thing; nothing else in the crate depends on it.
 
-use crate::schema::{Field, Fnv, Kind, Predict, Replicate, Schema, Scope};
+use crate::Replicate;
+use crate::schema::Fnv;
 
 /// How the entities move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,72 +21,29 @@ pub enum Variant {
 }
 
 /// What is replicated of an entity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Replicate)]
 pub struct Mover {
     /// Position in sixteenths of a unit.
+    #[rep(predict = linear)]
     pub x: u16,
     /// Position in sixteenths of a unit.
+    #[rep(predict = linear)]
     pub y: u16,
     /// Heading in 1/256 of a turn.
+    #[rep(wrap, predict = linear)]
     pub dir: u8,
     /// Health, 10 to 100.
+    #[rep(bits = 7)]
     pub hp: u8,
     /// Four bits that toggle now and then.
+    #[rep(bits = 4)]
     pub flags: u8,
     /// One of four looks; never changes.
+    #[rep(bits = 2, once)]
     pub kind: u8,
-    /// Speed above 96, in sixteenths of a unit a tick, 7 bits; never changes.
+    /// Speed above 96, in sixteenths of a unit a tick; never changes.
+    #[rep(bits = 7, once)]
     pub speed: u8,
-}
-
-impl Replicate for Mover {
-    const SCHEMA: Schema = {
-        const fn field(name: &'static str, bits: u8, predict: Predict, scope: Scope) -> Field {
-            Field {
-                name,
-                bits,
-                kind: Kind::Unsigned,
-                predict,
-                scope,
-            }
-        }
-        Schema {
-            name: "Mover",
-            fields: &[
-                field("x", 16, Predict::Linear, Scope::Always),
-                field("y", 16, Predict::Linear, Scope::Always),
-                Field {
-                    kind: Kind::Wrapping,
-                    ..field("dir", 8, Predict::Linear, Scope::Always)
-                },
-                field("hp", 7, Predict::Same, Scope::Always),
-                field("flags", 4, Predict::Same, Scope::Always),
-                field("kind", 2, Predict::Same, Scope::Once),
-                field("speed", 7, Predict::Same, Scope::Once),
-            ],
-        }
-    };
-
-    fn store(&self, row: &mut [u32]) {
-        let fields = [self.dir, self.hp, self.flags, self.kind, self.speed];
-        row[0] = self.x.into();
-        row[1] = self.y.into();
-        for (place, field) in row[2..].iter_mut().zip(fields) {
-            *place = field.into();
-        }
-    }
-
-    fn load(row: &[u32]) -> Self {
-        Mover {
-            x: row[0] as u16,
-            y: row[1] as u16,
-            dir: row[2] as u8,
-            hp: row[3] as u8,
-            flags: row[4] as u8,
-            kind: row[5] as u8,
-            speed: row[6] as u8,
-        }
-    }
 }
 
 /// The scene.

@@ -17,8 +17,15 @@ pub mod budget;
 pub mod flow;
 pub mod input;
 pub mod interest;
+pub mod link;
 pub mod schema;
 pub mod snapshot;
 pub mod tick;
 
+/// Derives [`Replicate`]: see [the macro's page](derive@ringside_netcode_derive::Replicate).
+pub use ringside_netcode_derive::Replicate;
+pub use schema::Replicate;
 pub use tick::Tick;
+
+// The derive names this crate as its users do.
+extern crate self as ringside_netcode;
