@@ -22,11 +22,13 @@ export class Engine {
   maxPayload = 0;
   upgrading = false;
   #queue = [];
-  #flushed = 0;
   #heardAt = Infinity;
   #patience = 0;
   #timers = {};
   #probe;
+  #done;
+  /** Settles when the session has ended and its transport is closed. */
+  closed = new Promise((done) => (this.#done = done));
 
   /**
    * `host` is told: onOpen(), onData(data), onPing(), onUpgrade(name), onFallback({from, to, error}),
@@ -226,7 +228,7 @@ export class Engine {
     this.state = "closed";
     for (const name in this.#timers) clearTimeout(this.#timers[name]);
     this.#probe?.close();
-    this.transport?.close();
+    this.#done(this.transport?.close());
     this.#queue = [];
     this.host.onClose(reason, error);
   }

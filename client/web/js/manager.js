@@ -7,7 +7,8 @@ import { Backoff } from "./backoff.js";
 import { Engine } from "./engine.js";
 import { Emitter } from "./events.js";
 import { failure } from "./failure.js";
-import { Decoder, encode } from "./packet.js";
+import { Decoder } from "./packet.js";
+import { travelSize } from "./polling.js";
 import { Socket } from "./socket.js";
 
 const DEFAULTS = {
@@ -23,6 +24,9 @@ const DEFAULTS = {
   // As many as the server takes in one packet.
   maxAttachments: 10,
 };
+
+/** How long a switch of transport waits for the old one to close, ms. */
+const SWITCH_MS = 1000;
 
 export class Manager extends Emitter {
   /** "closed", "opening", "open", or "waiting" (for the next attempt). */
@@ -163,9 +167,18 @@ export class Manager extends Emitter {
     for (const socket of [...this.nsps.values()]) if (socket.active) fn(socket);
   }
 
-  _send(packet) {
+  /** Sends one packet's messages: text first, then attachments. */
+  _write(messages) {
     this.stats.messagesOut++;
-    encode(packet).forEach((message, i) => this.engine?.write(i ? message : "4" + message));
+    messages.forEach((message, i) => this.engine?.write(i ? message : "4" + message));
+  }
+
+  /** What the server would close the connection for is an error here instead. */
+  _oversize(messages) {
+    const { maxPayload, transport } = this.engine ?? {};
+    const polling = transport?.name === "polling";
+    const size = Math.max(...messages.map((message) => travelSize(message, polling)));
+    if (maxPayload && size > maxPayload) return failure("too_large", `a message of ${size} bytes; the server takes ${maxPayload}`);
   }
 
   /** A socket that leaves closes the connection when it was the last. */
@@ -176,6 +189,25 @@ export class Manager extends Emitter {
   /** Drops a connection that answers but never completes; reconnection goes on. */
   _drop(reason, error) {
     this.#lost(reason, error);
+  }
+
+  /**
+   * Goes on over another transport: a deliberate reconnection. Sockets that the server recovers keep their id and
+   * hear `switch` instead of `disconnect` and `connect`.
+   */
+  async switchTransport(name) {
+    const { opts, engine } = this;
+    opts.transports = [name, ...opts.transports.filter((each) => each !== name)];
+    opts.upgrade = name !== "polling";
+    if (this.phase !== "open" || engine.transport.name === name) return;
+    this.phase = "opening";
+    this.engine = undefined;
+    this.decoder.reset();
+    this.#each((socket) => socket._switching());
+    engine.close();
+    // The server can recover a session only after it has seen it end.
+    await Promise.race([engine.closed, new Promise((done) => setTimeout(done, SWITCH_MS))]);
+    if (this.phase === "opening" && !this.engine) this.#attempt();
   }
 
   /** Ends the connection and any reconnecting. */

@@ -16,7 +16,7 @@ const BINARY_ACK = 6;
 /** Names that belong to the library: never sent, never accepted from a server. */
 export const RESERVED = ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
-export function isBinary(value) {
+function isBinary(value) {
   return (
     value instanceof ArrayBuffer ||
     ArrayBuffer.isView(value) ||

@@ -60,8 +60,7 @@ export class Polling {
     let size = 0;
     const max = this.link.maxPayload() || Infinity;
     for (const packet of packets) {
-      // Base64 is 4 bytes for 3.
-      size += 2 + (typeof packet === "string" ? utf8Length(packet) : Math.ceil((packet.byteLength ?? packet.size) / 3) * 4);
+      size += 1 + travelSize(packet, true);
       if (count && size > max) break;
       count++;
     }
@@ -144,6 +143,9 @@ export class Polling {
   }
 }
 
-export function utf8Length(text) {
-  return new TextEncoder().encode(text).length;
+/** Bytes of a packet: UTF-8, or binary, which in a polling body is `b` and base64, 4 for 3. */
+export function travelSize(packet, polling) {
+  if (typeof packet === "string") return new TextEncoder().encode(packet).length;
+  const size = packet.byteLength ?? packet.size;
+  return polling ? 1 + Math.ceil(size / 3) * 4 : size;
 }

@@ -6,8 +6,7 @@
 // disconnect, error, reconnecting, reconnect_attempt, reconnect, reconnect_failed.
 import { Emitter, guarded } from "./events.js";
 import { failure } from "./failure.js";
-import { ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, RESERVED, isBinary } from "./packet.js";
-import { utf8Length } from "./polling.js";
+import { ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, RESERVED, encode } from "./packet.js";
 
 /** Messages kept while they cannot leave, and acks awaited: a minute of a game's input at 60 Hz. */
 const BUFFER_MAX = 4096;
@@ -25,6 +24,8 @@ export class Socket extends Emitter {
   ids = 0;
   flags = {};
   #rejected = false;
+  /** The id to be kept over a switch of transport. */
+  #held;
   #attempts = 0;
   #retrying = [];
   #any = { in: [], out: [] };
@@ -80,7 +81,7 @@ export class Socket extends Emitter {
     const packet = { type: EVENT, data: [name, ...args] };
     const online = this.connected && !this.io.engine?.expired;
     if (flags.volatile && (!online || this.io.engine.congested)) return this;
-    const refusal = this.#refusal(packet, ack);
+    const refusal = this.#refusal(ack);
     if (refusal) {
       this._stage("error", refusal);
       if (ack?.withError || opts.ackTimeout || flags.timeout !== undefined) guarded(ack ?? (() => {}), this, [refusal]);
@@ -117,24 +118,30 @@ export class Socket extends Emitter {
   }
 
   #out(packet) {
-    for (const fn of this.#any.out) guarded(fn, this, packet.data);
-    this.#packet(packet);
+    const messages = encode({ ...packet, nsp: this.nsp });
+    const error = this.io._oversize(messages);
+    if (!error) {
+      for (const fn of this.#any.out) guarded(fn, this, packet.data);
+      return this.io._write(messages);
+    }
+    this._stage("error", error);
+    const ack = this.acks.get(packet.id);
+    this.acks.delete(packet.id);
+    if (ack?.withError) guarded(ack, this, [error]);
   }
 
   #packet(packet) {
-    this.io._send({ ...packet, nsp: this.nsp });
+    this.io._write(encode({ ...packet, nsp: this.nsp }));
   }
 
-  /** Why a message may not be sent: what is refused here would cost the connection, or grow for ever. */
-  #refusal({ data }, ack) {
+  /** Why one more message may not wait here: a queue that nobody empties must not grow for ever. */
+  #refusal(ack) {
     const { engine, opts } = this.io;
     const max = opts.bufferMax ?? BUFFER_MAX;
-    const backlog = engine?.backlog ?? { packets: 0, bytes: 0 };
-    if (this.sendBuffer.length + backlog.packets >= max) return failure("buffer_full", `${max} messages wait already: the newest was not sent`);
-    if (backlog.bytes > BACKLOG_BYTES_MAX) return failure("buffer_full", `${backlog.bytes} bytes wait already: the message was not sent`);
+    const { packets, bytes } = engine?.backlog ?? { packets: 0, bytes: 0 };
+    if (this.sendBuffer.length + packets >= max) return failure("buffer_full", `${max} messages wait already: the newest was not sent`);
+    if (bytes > BACKLOG_BYTES_MAX) return failure("buffer_full", `${bytes} bytes wait already: the message was not sent`);
     if (ack && this.acks.size >= max) return failure("buffer_full", `${max} acknowledgements are awaited already`);
-    const size = data.reduce((sum, arg) => Math.max(sum, isBinary(arg) ? (arg.byteLength ?? arg.size) : typeof arg === "string" ? arg.length : 0), 0);
-    if (engine?.maxPayload && size > engine.maxPayload) return failure("too_large", `a message of ${size} bytes; the server takes ${engine.maxPayload}`);
   }
 
   #await(id, ack, timeout) {
@@ -199,7 +206,7 @@ export class Socket extends Emitter {
 
   _connecting() {
     // A microtask later, so that `io()` has returned and listeners are there.
-    queueMicrotask(() => this.active && !this.connected && this._stage("connecting"));
+    queueMicrotask(() => this.active && !this.connected && !this.#held && this._stage("connecting"));
   }
 
   _opened() {
@@ -219,8 +226,24 @@ export class Socket extends Emitter {
     else say(this.auth);
   }
 
+  _switching() {
+    clearTimeout(this.#timer);
+    if (!this.connected) return;
+    if (!this.#pid) return this.#ended("transport switch");
+    this.#held = this.id;
+    this.connected = false;
+  }
+
+  /** A switch of transport that lost the session after all. */
+  #unhold() {
+    if (!this.#held) return;
+    this.#held = undefined;
+    this.#ended("transport switch");
+  }
+
   _refused(error) {
     clearTimeout(this.#timer);
+    this.#unhold();
     this._stage("connect_failed", error.reason ?? "rejected", error);
     this._stage("connect_error", error);
   }
@@ -242,13 +265,13 @@ export class Socket extends Emitter {
   #leave(reason) {
     clearTimeout(this.#timer);
     this.active = false;
-    if (this.connected) this.#ended(reason);
+    if (this.connected || this.#held) this.#ended(reason);
     this.io._left();
   }
 
   #ended(reason, details) {
     this.connected = false;
-    this.id = undefined;
+    this.#held = this.id = undefined;
     this._stage("disconnect", reason, details);
     for (const [id, ack] of this.acks) {
       if (this.sendBuffer.some((packet) => packet.id === id)) continue;
@@ -274,8 +297,11 @@ export class Socket extends Emitter {
     if (this.connected) return;
     clearTimeout(this.#timer);
     if (!data?.sid) return this.#reject(failure("version", "the server speaks the Socket.IO protocol of 2.x; this client needs 3.x or later"));
-    this.id = data.sid;
     this.recovered = !!data.pid && data.pid === this.#pid;
+    if (!this.recovered) this.#unhold();
+    const switched = this.#held;
+    this.#held = undefined;
+    this.id = data.sid;
     this.#pid = data.pid;
     this.connected = true;
     const attempts = this.#attempts;
@@ -283,6 +309,7 @@ export class Socket extends Emitter {
     for (const args of this.receiveBuffer.splice(0)) this.#deliver(args);
     for (const packet of this.sendBuffer.splice(0)) this.#out(packet);
     this.#resend(true);
+    if (switched) return this._stage("switch", this.io.engine.transport.name);
     this._stage("connect");
     if (attempts) this._stage("reconnect", attempts);
   }

@@ -65,8 +65,14 @@ export class WebSocketTransport {
     return packets.length;
   }
 
+  /** Resolves when the other side has seen it too. */
   close() {
     this.#ended = true;
-    this.#socket?.close();
+    const socket = this.#socket;
+    if (!(socket?.readyState < 2)) return;
+    return new Promise((done) => {
+      socket.onclose = done;
+      socket.close();
+    });
   }
 }
