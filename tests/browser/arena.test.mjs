@@ -1,8 +1,10 @@
-// The arena as people meet it: two pages in headless Chromium, one moves by keyboard, the other sees it move.
+// The arena as people meet it: two pages in headless Chromium, one moves by keyboard, the other
+// sees it move.
 //
-// Promises: the real program, the real page, both over WebSocket and over HTTP long-polling alone; the page's
-// own word (`window.__glimmer`) on the state, and a screenshot, left under `target/browser/`, on the drawing. No error
-// may reach the console. Every wait has a deadline. Leaves out: how the game plays, and other browsers.
+// Promises: the real program, the real page, both over WebSocket and over HTTP long-polling alone;
+// the page's own word (`window.__glimmer`) on the state, and a screenshot, left under
+// `target/browser/`, on the drawing. No error may reach the console. Every wait has a deadline.
+// Leaves out: how the game plays, and other browsers.
 
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -100,7 +102,8 @@ const ROUTES = [
 
 for (const { query, transport } of ROUTES) {
   test(`two pages see each other move over ${transport}`, { timeout: 8 * DEADLINE_MS }, async () => {
-    // A game of its own: in one arena, the players of the test before could still be about to leave.
+    // A game of its own: in one arena, the players of the test before could still be about to
+    // leave.
     const game = await startGame({ bots: 0 });
     try {
       const mover = await visit(game, query);

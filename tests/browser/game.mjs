@@ -1,8 +1,9 @@
 // Starts the arena as a process of its own and tells its address.
 //
-// Promises: the address comes from what the program printed; an early death or silence is an error that
-// carries the output; `stop` resolves when the process is gone. RINGSIDE_GAME names the program (absolute,
-// or relative to this folder; one that ends in `.mjs` is run by this Node). Leaves out: building it.
+// Promises: the address comes from what the program printed; an early death or silence is an error
+// that carries the output; `stop` resolves when the process is gone. RINGSIDE_GAME names the
+// program (absolute, or relative to this folder; one that ends in `.mjs` is run by this Node).
+// Leaves out: building it.
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -1,8 +1,9 @@
 // What a screenshot shows, in numbers: is there a picture, and did it change?
 //
-// Promises: pure functions over PNG bytes. `describe` tells the share of the commonest colour, how many
-// colours there are and how far brightness varies; `changed` tells which share of the pixels differs between two
-// pictures. Leaves out: any judgement of beauty, and recognising things in the picture.
+// Promises: pure functions over PNG bytes. `describe` tells the share of the commonest colour, how
+// many colours there are and how far brightness varies; `changed` tells which share of the pixels
+// differs between two pictures. Leaves out: any judgement of beauty, and recognising things in the
+// picture.
 
 import { PNG } from "pngjs";
 

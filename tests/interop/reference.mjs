@@ -1,8 +1,9 @@
-// The reference: npm `socket.io` in the shape of the `socketio` fixture, behind the same command line.
+// The reference: npm `socket.io` in the shape of the `socketio` fixture, behind the same command
+// line.
 //
-// `node reference.mjs socketio --port 0` prints `listening on http://127.0.0.1:PORT` and serves until
-// SIGTERM. A test that passes against this program and fails against ours has found a fault of
-// ours; a test that fails here is wrong itself. Leaves out: every other shape of the fixture.
+// `node reference.mjs socketio --port 0` prints `listening on http://127.0.0.1:PORT` and serves
+// until SIGTERM. A test that passes against this program and fails against ours has found a fault
+// of ours; a test that fails here is wrong itself. Leaves out: every other shape of the fixture.
 
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";

@@ -1,10 +1,11 @@
-// The stock browser client, npm `socket.io-client` 4, against the `socketio` fixture over each choice of
-// transports: WebSocket only, polling only, polling that upgrades.
+// The stock browser client, npm `socket.io-client` 4, against the `socketio` fixture over each
+// choice of transports: WebSocket only, polling only, polling that upgrades.
 //
-// Promises: what a user's page does on its first day works unchanged, and over the transport that was
-// asked for (each test asks the client which one it used). Every wait has a deadline; nothing sleeps. Run
-// it with RINGSIDE_FIXTURE=reference.mjs to see the same tests pass against the reference server.
-// Leaves out: malformed peers, limits and recovery, which have tests of their own.
+// Promises: what a user's page does on its first day works unchanged, and over the transport that
+// was asked for (each test asks the client which one it used). Every wait has a deadline; nothing
+// sleeps. Run it with RINGSIDE_FIXTURE=reference.mjs to see the same tests pass against the
+// reference server. Leaves out: malformed peers, limits and recovery, which have tests of their
+// own.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
@@ -189,8 +190,8 @@ for (const choice of CHOICES) {
     });
 
     test("five hundred events keep their order from before the connect on", async () => {
-      // The first half is buffered before there is a connection; the second follows at once, so that for
-      // an upgrading client the order is kept across the change of transport.
+      // The first half is buffered before there is a connection; the second follows at once, so
+      // that for an upgrading client the order is kept across the change of transport.
       const count = 500;
       const { manager } = dial();
       const socket = manager.socket("/");

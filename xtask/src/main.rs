@@ -1,9 +1,9 @@
 //! `cargo xtask`: the project's chores, written in Rust so that they run wherever the project does.
 //!
-//! One subcommand a file under `chores/`. Promises: every chore ends with an exit code that tells whether
-//! it succeeded, and every chore that tests ends with one line `N passed, N failed`. To add a chore, write
-//! its file and name it in [`Chore`]; to add a step to `test` or `verify`, add it to that file's list.
-//! Leaves out: anything a release build of the product needs.
+//! One subcommand a file under `chores/`. Promises: every chore ends with an exit code that tells
+//! whether it succeeded, and every chore that tests ends with one line `N passed, N failed`. To add
+//! a chore, write its file and name it in [`Chore`]; to add a step to `test` or `verify`, add it to
+//! that file's list. Leaves out: anything a release build of the product needs.
 
 mod chores;
 mod repo;

@@ -1,8 +1,9 @@
 //! Where the repository is, and which text files it holds.
 //!
-//! Promises: paths are relative to the root, with `/` between their parts on every platform, and come in
-//! a fixed order. Folders that hold what was built or downloaded are left out; so are files that are not UTF-8
-//! or larger than [`FILE_BYTES_MAX`], because no check reads them. Does not ask git: a tarball has none.
+//! Promises: paths are relative to the root, with `/` between their parts on every platform, and
+//! come in a fixed order. Folders that hold what was built or downloaded are left out; so are files
+//! that are not UTF-8 or larger than [`FILE_BYTES_MAX`], because no check reads them. Does not ask
+//! git: a tarball has none.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};

@@ -1,9 +1,10 @@
 //! `cargo xtask fuzz`: every fuzz target of `tests/fuzz` for a while.
 //!
-//! Promises: works with the stable toolchain and a C++ compiler alone, since coverage comes from LLVM's own pass and libFuzzer
-//! from the crate that carries it; a crash leaves its input under `target/fuzz/artifacts/TARGET/` and is shown.
-//! What was found worth keeping grows under `target/fuzz/corpus/TARGET/`; seeds come from `tests/fuzz/corpus/TARGET/` if it exists.
-//! Leaves out: sanitizers, which need a nightly.
+//! Promises: works with the stable toolchain and a C++ compiler alone, since coverage comes from
+//! LLVM's own pass and libFuzzer from the crate that carries it; a crash leaves its input under
+//! `target/fuzz/artifacts/TARGET/` and is shown. What was found worth keeping grows under
+//! `target/fuzz/corpus/TARGET/`; seeds come from `tests/fuzz/corpus/TARGET/` if it exists. Leaves
+//! out: sanitizers, which need a nightly.
 
 use std::fs;
 use std::process::{Command, ExitCode};
@@ -15,8 +16,9 @@ use crate::steps::{Cmd, Step};
 
 /// Run the fuzz targets of tests/fuzz, each for a while.
 ///
-/// Each starts from the inputs that earlier runs found worth keeping. A crash fails its target; the input that caused it is kept under target/fuzz/artifacts/TARGET/. Ends with
-/// `N passed, N failed`, where every target counts as one, and so does building them.
+/// Each starts from the inputs that earlier runs found worth keeping. A crash fails its target; the
+/// input that caused it is kept under target/fuzz/artifacts/TARGET/. Ends with `N passed, N
+/// failed`, where every target counts as one, and so does building them.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How long to run each target, in seconds.
@@ -62,7 +64,8 @@ fn steps(repo: &Repo, args: &Args) -> Result<Vec<Step>, String> {
     let host = host().ok_or("rustc does not tell its host. Mend: install Rust with rustup")?;
     let folder = repo.target().join("fuzz");
 
-    // Naming the target keeps the flags from build scripts and procedural macros, which have no fuzzer to link with.
+    // Naming the target keeps the flags from build scripts and procedural macros, which have no
+    // fuzzer to link with.
     let build = Cmd::new(
         "cargo",
         [
@@ -102,7 +105,8 @@ fn steps(repo: &Repo, args: &Args) -> Result<Vec<Step>, String> {
         if seeds.is_dir() {
             fuzz.args.push(seeds.into());
         }
-        // The name lives as long as the program: there are few, and the step's type wants constants.
+        // The name lives as long as the program: there are few, and the step's type wants
+        // constants.
         let name: &'static str = name.leak();
         let deadline = Duration::from_secs(args.seconds + 120);
         steps.push(

@@ -1,9 +1,9 @@
 //! `cargo xtask test`: the one test command, of the README and of CI.
 //!
-//! Promises: with Rust, Node and (as root on Debian) apt it installs the rest itself; from a clean clone on two cores it
-//! takes at most 25 minutes, warm at most 8. To keep that, whatever runs is built once: `build` makes every library, binary
-//! and test in the `test` profile with the features of the whole workspace, and all later steps use that. Anything
-//! longer belongs to `verify`.
+//! Promises: with Rust, Node and (as root on Debian) apt it installs the rest itself; from a clean
+//! clone on two cores it takes at most 25 minutes, warm at most 8. To keep that, whatever runs is
+//! built once: `build` makes every library, binary and test in the `test` profile with the features
+//! of the whole workspace, and all later steps use that. Anything longer belongs to `verify`.
 
 use std::fs;
 use std::process::ExitCode;
@@ -17,12 +17,13 @@ use crate::steps::{Cmd, Step};
 
 /// Test everything that a change can break, within minutes.
 ///
-/// That is: the guards of the house, formatting, lints, unit, integration and documentation tests, the browser client,
-/// stock Socket.IO clients, and the arena in a browser.
+/// That is: the guards of the house, formatting, lints, unit, integration and documentation tests,
+/// the browser client, stock Socket.IO clients, and the arena in a browser.
 ///
-/// Installs what it needs where it can (Debian packages as root, `npm ci` in the test folders); what cannot be
-/// installed fails its step with the command that mends it. Output of each step: target/xtask/STEP.log. The last line
-/// is `N passed, N failed`; the line before it names whatever was left out.
+/// Installs what it needs where it can (Debian packages as root, `npm ci` in the test folders);
+/// what cannot be installed fails its step with the command that mends it. Output of each step:
+/// target/xtask/STEP.log. The last line is `N passed, N failed`; the line before it names whatever
+/// was left out.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -106,7 +107,8 @@ impl Step {
 }
 
 fn rust_tests(repo: &Repo) -> Step {
-    // Both use what `build` made. Nextest runs each test in a process of its own and names one that hangs.
+    // Both use what `build` made. Nextest runs each test in a process of its own and names one that
+    // hangs.
     let command = if find("cargo-nextest").is_some() {
         cargo("nextest run --workspace --no-fail-fast --config-file xtask/nextest.toml")
             .counted_by(Runner::Nextest)
@@ -122,8 +124,8 @@ fn cargo(line: &str) -> Cmd {
     Cmd::new("cargo", line.split(' '))
 }
 
-/// `node --test` over the `*.test.mjs` of a folder. They are named one by one, because what Node finds by
-/// itself differs between its versions.
+/// `node --test` over the `*.test.mjs` of a folder. They are named one by one, because what Node
+/// finds by itself differs between its versions.
 fn node_tests(repo: &Repo, folder: &str) -> Cmd {
     let dir = repo.path(folder);
     let mut names: Vec<_> = fs::read_dir(&dir)

@@ -9,11 +9,13 @@ use crate::tidy::{self, RULES};
 
 /// Check the guards of the house.
 ///
-/// Which crate may know which, where unsafe code, atomics, clocks and randomness may live,
-/// that every channel is bounded, that tests neither sleep nor hide, that every file says what it is, and the like.
+/// Which crate may know which, where unsafe code, atomics, clocks and randomness may live, that
+/// every channel is bounded, that tests neither sleep nor hide, that every file says what it is,
+/// and the like.
 ///
-/// Takes about a second and builds nothing. Each finding names the file, the line, the rule and what to do instead.
-/// Exceptions, each with its reason, are listed in xtask/src/tidy/exceptions.rs.
+/// Takes about a second and builds nothing. Each finding names the file, the line, the rule and
+/// what to do instead. Exceptions, each with its reason, are listed in
+/// xtask/src/tidy/exceptions.rs.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Name the rules and their exceptions, and check nothing.

@@ -1,6 +1,7 @@
 //! `cargo xtask verify`: everything of `test`, and everything longer.
 //!
-//! To add a step, append it in [`steps`] with its own deadline. Promises: the same report as `test`, over both lists.
+//! To add a step, append it in [`steps`] with its own deadline. Promises: the same report as
+//! `test`, over both lists.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,8 +14,9 @@ use crate::steps::{Cmd, Step};
 
 /// Test everything, however long it takes.
 ///
-/// That is: all of `cargo xtask test`, then documentation built with warnings denied, and fuzzing. Takes the same options as `test` and reports in the same way. Run it before a release, and before a change that touches
-/// more than one folder is called done.
+/// That is: all of `cargo xtask test`, then documentation built with warnings denied, and fuzzing.
+/// Takes the same options as `test` and reports in the same way. Run it before a release, and
+/// before a change that touches more than one folder is called done.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -1,9 +1,10 @@
 //! One program under a deadline, its output kept in a file.
 //!
-//! Promises: no standard input; standard output and error land in one log in the order they were written; a program
-//! that outlives its deadline is ended together with all that it started. Cargo's variables that describe this
-//! very program are kept from it, so that a nested cargo behaves as if typed by hand. Leaves out: a process group of its own;
-//! Ctrl-C is meant to reach everything.
+//! Promises: no standard input; standard output and error land in one log in the order they were
+//! written; a program that outlives its deadline is ended together with all that it started.
+//! Cargo's variables that describe this very program are kept from it, so that a nested cargo
+//! behaves as if typed by hand. Leaves out: a process group of its own; Ctrl-C is meant to reach
+//! everything.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -124,7 +125,8 @@ fn show_from(log: &Path, from: u64) -> io::Result<u64> {
     io::copy(&mut file, &mut io::stderr())
 }
 
-/// Ends every descendant of `ancestor`. Where there is no `/proc`, only the program itself is ended.
+/// Ends every descendant of `ancestor`. Where there is no `/proc`, only the program itself is
+/// ended.
 fn end_family(ancestor: u32) {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {

@@ -1,8 +1,8 @@
 //! How many tests ran, read out of what test runners print.
 //!
-//! Promises: pure functions over text. A runner that printed no summary gives `None`, so that a step which
-//! ran nothing is never taken for one that passed. Colours are ignored. Leaves out: the names of the tests; the
-//! runner's own output, which is shown on failure, has them.
+//! Promises: pure functions over text. A runner that printed no summary gives `None`, so that a
+//! step which ran nothing is never taken for one that passed. Colours are ignored. Leaves out: the
+//! names of the tests; the runner's own output, which is shown on failure, has them.
 
 use std::iter::Sum;
 use std::ops::Add;

@@ -1,9 +1,10 @@
 //! A chore as a list of named steps, and the runner that walks it.
 //!
-//! A [`Step`] says what it is called, what must have succeeded before it, what the machine needs for it, what to do
-//! and how to count the outcome. [`runner`] carries a list out and reports; [`need`] installs; [`child`] runs one
-//! program under a deadline; [`count`] reads test counts out of what the runners print. Leaves out: running
-//! steps at the same time. Cargo already uses every core, and two of its runs would wait for one lock.
+//! A [`Step`] says what it is called, what must have succeeded before it, what the machine needs
+//! for it, what to do and how to count the outcome. [`runner`] carries a list out and reports;
+//! [`need`] installs; [`child`] runs one program under a deadline; [`count`] reads test counts out
+//! of what the runners print. Leaves out: running steps at the same time. Cargo already uses every
+//! core, and two of its runs would wait for one lock.
 
 mod child;
 pub mod count;

@@ -1,8 +1,9 @@
 //! What a step needs of the machine, and how to get it there.
 //!
-//! Promises: what is there already is left alone; what can be installed without asking is (Debian's packages as root,
-//! `npm ci` from a committed lockfile); what cannot fails with its name and the one command that mends it. Leaves out:
-//! Rust, Node and npm themselves, which the README names as given.
+//! Promises: what is there already is left alone; what can be installed without asking is (Debian's
+//! packages as root, `npm ci` from a committed lockfile); what cannot fails with its name and the
+//! one command that mends it. Leaves out: Rust, Node and npm themselves, which the README names as
+//! given.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -86,7 +87,8 @@ fn install_debian(
         return Err(format!("{mend} (as root)"));
     }
     let quietly = |cmd: Cmd| cmd.env("DEBIAN_FRONTEND", "noninteractive");
-    // An old package list names versions that the mirror no longer has; a failed update may still leave a usable one.
+    // An old package list names versions that the mirror no longer has; a failed update may still
+    // leave a usable one.
     let update = quietly(Cmd::new("apt-get", ["update", "-qq"]));
     let install = quietly(Cmd::new(
         "apt-get",

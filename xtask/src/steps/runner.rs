@@ -1,9 +1,10 @@
 //! Walks a list of steps and reports.
 //!
-//! Promises: one line a step, with its time and counts; the output of a step that fails; a step whose
-//! predecessor failed is itself a failure; whatever was left out is named in the line before the last; and the last line is
-//! `N passed, N failed`, the only one of that form that starts a line. Every step's output stays in `target/xtask/NAME.log`. Succeeds only
-//! if something passed and nothing failed.
+//! Promises: one line a step, with its time and counts; the output of a step that fails; a step
+//! whose predecessor failed is itself a failure; whatever was left out is named in the line before
+//! the last; and the last line is `N passed, N failed`, the only one of that form that starts a
+//! line. Every step's output stays in `target/xtask/NAME.log`. Succeeds only if something passed
+//! and nothing failed.
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -15,7 +16,8 @@ use super::count::Tally;
 use super::{Step, Work, child};
 use crate::repo::Repo;
 
-/// Lines of a failed step's output that are shown: the last ones, where runners put what went wrong.
+/// Lines of a failed step's output that are shown: the last ones, where runners put what went
+/// wrong.
 const SHOWN_LINES_MAX: usize = 400;
 
 /// Which steps to run, and how much to say.
@@ -24,7 +26,8 @@ pub struct Choice {
     /// Leave this step out; may be given several times. The report names it.
     #[arg(long, value_name = "STEP", value_delimiter = ',')]
     without: Vec<String>,
-    /// Run this step and what it builds on; may be given several times. The report names the others.
+    /// Run this step and what it builds on; may be given several times. The report names the
+    /// others.
     #[arg(
         long,
         value_name = "STEP",
@@ -69,19 +72,28 @@ pub fn run(repo: &Repo, steps: &[Step], choice: &Choice) -> ExitCode {
     };
     let mut total = Tally::default();
     let mut left_out = Vec::new();
+    let mut notes = Vec::new();
     for step in steps {
-        if let Some(why) = choice.leaves_out(step, steps) {
-            left_out.push(format!("{} ({why})", step.name));
+        if choice.leaves_out(step, steps) {
+            left_out.push(step.name);
             continue;
         }
         let tally = walk.step(step);
         if tally.skipped > 0 {
-            left_out.push(format!("{} skipped in {}", tally.skipped, step.name));
+            notes.push(format!("{} skipped in {}", tally.skipped, step.name));
         }
         total = total + tally;
     }
     if !left_out.is_empty() {
-        println!("left out: {}", left_out.join(", "));
+        let option = if choice.only.is_empty() {
+            "--without"
+        } else {
+            "--only"
+        };
+        notes.insert(0, format!("left out by {option}: {}", left_out.join(", ")));
+    }
+    if !notes.is_empty() {
+        println!("{}", notes.join("; "));
     }
     println!("{} passed, {} failed", total.passed, total.failed);
     if total.failed == 0 && total.passed > 0 {
@@ -92,19 +104,14 @@ pub fn run(repo: &Repo, steps: &[Step], choice: &Choice) -> ExitCode {
 }
 
 impl Choice {
-    /// Why `step` is left out, if it is.
-    fn leaves_out(&self, step: &Step, steps: &[Step]) -> Option<&'static str> {
-        if self.without.iter().any(|name| name == step.name) {
-            return Some("--without");
+    /// Whether `step` is left out.
+    fn leaves_out(&self, step: &Step, steps: &[Step]) -> bool {
+        let among = |names: &[String], step: &Step| names.iter().any(|name| name == step.name);
+        if self.only.is_empty() {
+            return among(&self.without, step);
         }
-        if self.only.is_empty() || self.only.iter().any(|name| name == step.name) {
-            return None;
-        }
-        let built_on = steps
-            .iter()
-            .filter(|other| self.only.iter().any(|name| name == other.name))
-            .any(|chosen| chosen.after.contains(&step.name));
-        (!built_on).then_some("--only")
+        let mut chosen = steps.iter().filter(|other| among(&self.only, other));
+        !among(&self.only, step) && !chosen.any(|chosen| chosen.after.contains(&step.name))
     }
 }
 
@@ -199,7 +206,8 @@ fn report(name: &str, tally: Tally, took: Duration) {
     );
 }
 
-/// Shows the end of a failed step's output, set off so that no line of it can be taken for the report's.
+/// Shows the end of a failed step's output, set off so that no line of it can be taken for the
+/// report's.
 fn show(output: &str) {
     let lines: Vec<&str> = output.lines().collect();
     let hidden = lines.len().saturating_sub(SHOWN_LINES_MAX);
@@ -292,7 +300,7 @@ mod tests {
             .iter()
             .map(|step| only.leaves_out(step, &steps))
             .collect();
-        assert_eq!(left, [None, Some("--only"), None]);
+        assert_eq!(left, [false, true, false]);
         let without = Choice {
             without: vec!["fmt".into()],
             ..Choice::default()
@@ -301,6 +309,6 @@ mod tests {
             .iter()
             .map(|step| without.leaves_out(step, &steps))
             .collect();
-        assert_eq!(left, [None, Some("--without"), None]);
+        assert_eq!(left, [false, true, false]);
     }
 }

@@ -1,7 +1,7 @@
 //! Every queue has a bound.
 //!
-//! Promises: no unbounded channel and no unbounded lock-free queue of the crates that offer one, in any Rust file. Leaves out:
-//! `VecDeque` and `Vec`, whose bounds reviews and tests look after.
+//! Promises: no unbounded channel and no unbounded lock-free queue of the crates that offer one, in
+//! any Rust file. Leaves out: `VecDeque` and `Vec`, whose bounds reviews and tests look after.
 
 use super::{Broken, File, House, Rule};
 

@@ -1,8 +1,9 @@
 //! Time and randomness are arguments.
 //!
-//! Promises: `proto` and `netcode` read no clock and draw no random number; `gateway` and `rooms` do so only in their `env.rs`, so
-//! that the whole system runs on simulated time from a seed. That includes `elapsed()`, which reads the clock too, and hasher seeds.
-//! Test code may: it has to start somewhere. Leaves out: other crates, and timers that the runtime can simulate.
+//! Promises: `proto` and `netcode` read no clock and draw no random number; `gateway` and `rooms`
+//! do so only in their `env.rs`, so that the whole system runs on simulated time from a seed. That
+//! includes `elapsed()`, which reads the clock too, and hasher seeds. Test code may: it has to
+//! start somewhere. Leaves out: other crates, and timers that the runtime can simulate.
 
 use super::{Broken, File, House, Rule};
 

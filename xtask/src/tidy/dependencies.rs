@@ -1,8 +1,9 @@
 //! Which crate may know which.
 //!
-//! Promises: the table [`MAY_SEE`] is the whole truth about the workspace's own crates, for every kind of dependency (a dev-dependency
-//! on a sibling would be a cycle in all but name); a package without a row is a finding. The leaves, besides, keep out the crates that
-//! would bring them sockets, clocks, randomness, async or a protocol ([`LEAF_AVOIDS`]); their tests may use those.
+//! Promises: the table [`MAY_SEE`] is the whole truth about the workspace's own crates, for every
+//! kind of dependency (a dev-dependency on a sibling would be a cycle in all but name); a package
+//! without a row is a finding. The leaves, besides, keep out the crates that would bring them
+//! sockets, clocks, randomness, async or a protocol ([`LEAF_AVOIDS`]); their tests may use those.
 
 use super::{Broken, File, House, Rule};
 

@@ -1,7 +1,8 @@
 //! Where a rule does not hold, and why.
 //!
-//! Promises: an exception covers one rule in one file, carries its reason, and is itself a finding once nothing in
-//! that file needs it. Leaves out: exceptions written beside the code, which nobody would ever see together.
+//! Promises: an exception covers one rule in one file, carries its reason, and is itself a finding
+//! once nothing in that file needs it. Leaves out: exceptions written beside the code, which nobody
+//! would ever see together.
 
 use super::Finding;
 

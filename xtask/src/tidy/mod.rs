@@ -1,10 +1,11 @@
-//! The guards of the house: rules that the compiler does not know, each a function from a file to findings.
+//! The guards of the house: rules that the compiler does not know, each a function from a file to
+//! findings.
 //!
-//! A [`Rule`] looks at one [`File`], a path and its text, beside what the [`House`] as a whole says (which files exist,
-//! which may hold unsafe code). Promises: rules are pure, so each is tested on text that breaks it and on text
-//! that keeps it; the tree itself is checked by `cargo xtask tidy` and by an ordinary test in this file. Exceptions are
-//! listed in one place with their reasons, and one that is no longer needed is a finding too. Leaves out: what clippy,
-//! rustc and rustfmt check.
+//! A [`Rule`] looks at one [`File`], a path and its text, beside what the [`House`] as a whole says
+//! (which files exist, which may hold unsafe code). Promises: rules are pure, so each is tested on
+//! text that breaks it and on text that keeps it; the tree itself is checked by `cargo xtask tidy`
+//! and by an ordinary test in this file. Exceptions are listed in one place with their reasons, and
+//! one that is no longer needed is a finding too. Leaves out: what clippy, rustc and rustfmt check.
 
 mod atomics;
 mod channels;
@@ -95,7 +96,8 @@ impl<'a> File<'a> {
         self.paths.get_or_init(|| paths::paths(self.tokens()))
     }
 
-    /// Whether the whole file is test code, by where it stands: `tests/` anywhere, `src/x/tests.rs`, `src/x_tests.rs`.
+    /// Whether the whole file is test code, by where it stands: `tests/` anywhere,
+    /// `src/x/tests.rs`, `src/x_tests.rs`.
     fn is_test(&self) -> bool {
         let mut parts = self.path.split('/').rev();
         let name = parts.next().unwrap_or_default();

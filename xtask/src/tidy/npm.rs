@@ -1,7 +1,8 @@
 //! Lockfiles of npm name packages and hashes, never addresses.
 //!
-//! Promises: no `package-lock.json` holds a `resolved` address, so that an install works through whatever registry or mirror the machine uses;
-//! and each has an `.npmrc` beside it that keeps it so.
+//! Promises: no `package-lock.json` holds a `resolved` address, so that an install works through
+//! whatever registry or mirror the machine uses; and each has an `.npmrc` beside it that keeps it
+//! so.
 
 use super::{Broken, File, House, Rule};
 

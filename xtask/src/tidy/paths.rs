@@ -1,8 +1,10 @@
-//! The paths that Rust code names: `use` trees spread out, and what is written in place put together with them.
+//! The paths that Rust code names: `use` trees spread out, and what is written in place put
+//! together with them.
 //!
-//! Promises: `use std::sync::{Arc, atomic::AtomicU64 as A}` is known as `std::sync::atomic::AtomicU64`, and a
-//! later `A::new` as `std::sync::atomic::AtomicU64::new`, however it is wrapped over lines. Leaves out: scopes
-//! (an import counts for its whole file), globs' contents, and names that macros make.
+//! Promises: `use std::sync::{Arc, atomic::AtomicU64 as A}` is known as
+//! `std::sync::atomic::AtomicU64`, and a later `A::new` as `std::sync::atomic::AtomicU64::new`,
+//! however it is wrapped over lines. Leaves out: scopes (an import counts for its whole file),
+//! globs' contents, and names that macros make.
 
 use std::collections::HashMap;
 
@@ -98,7 +100,8 @@ fn starts_path(tokens: &[Token<'_>], at: usize) -> bool {
     tokens[at].is_word() && before(1) != "." && !goes_on
 }
 
-/// The path written at `at`, and the index after it. Generic arguments between its parts are passed over.
+/// The path written at `at`, and the index after it. Generic arguments between its parts are passed
+/// over.
 fn written<'a>(tokens: &[Token<'a>], at: usize) -> (PathUse<'a>, usize) {
     let text = |index: usize| tokens.get(index).map_or("", |token| token.text);
     let mut segments = vec![tokens[at].text];
@@ -159,7 +162,8 @@ impl<'a> UseTree<'_, 'a> {
         self.tokens.get(self.at).map_or(";", |token| token.text)
     }
 
-    /// One branch: names, then a leaf, a glob or a group. Always advances or stops at `,`, `}` or `;`.
+    /// One branch: names, then a leaf, a glob or a group. Always advances or stops at `,`, `}` or
+    /// `;`.
     fn branch(&mut self, above: &[&'a str]) {
         let mut segments = above.to_vec();
         let Some(start) = self.tokens.get(self.at).copied() else {

@@ -1,7 +1,7 @@
 //! The shape of a file: it says what it is, and it ends before the reader tires.
 //!
-//! Promises: every Rust file opens with `//!` and every JavaScript file with a comment, in words; no file of code is longer than
-//! [`LINES_MAX`] lines. Leaves out: whether the words are true.
+//! Promises: every Rust file opens with `//!` and every JavaScript file with a comment, in words;
+//! no file of code is longer than [`LINES_MAX`] lines. Leaves out: whether the words are true.
 
 use super::{Broken, File, House, Rule};
 

@@ -1,8 +1,9 @@
 //! Rust source as tokens: what is code, and what only looks like it.
 //!
-//! Promises: comments, strings and characters yield no words, so that a rule about code never trips over prose; every
-//! token knows its line and whether it stands in test code (an item under `#[test]` or `#[cfg(test)]`).
-//! Leaves out: macros' expansion and types. A lexer is enough for the guards, and needs no parser that must follow the language.
+//! Promises: comments, strings and characters yield no words, so that a rule about code never trips
+//! over prose; every token knows its line and whether it stands in test code (an item under
+//! `#[test]` or `#[cfg(test)]`). Leaves out: macros' expansion and types. A lexer is enough for the
+//! guards, and needs no parser that must follow the language.
 
 /// One token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,7 +274,8 @@ fn closing(tokens: &[Token<'_>], open: usize) -> Option<usize> {
     None
 }
 
-/// Index after the item that starts at `start`: its closing brace, or a semicolon outside all brackets.
+/// Index after the item that starts at `start`: its closing brace, or a semicolon outside all
+/// brackets.
 fn item_end(tokens: &[Token<'_>], start: usize) -> usize {
     let mut at = start;
     while at < tokens.len() {

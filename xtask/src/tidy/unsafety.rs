@@ -1,9 +1,9 @@
 //! Where unsafe code may live.
 //!
-//! Promises: `proto` and `netcode` forbid it for good; elsewhere it stands only in files that ARCHITECTURE.md
-//! lists under `## Where unsafe lives`, as bullet lines with the path in backticks; and that list is neither stale nor wider than
-//! the design allows (core, and test code that needs an allocator of its own). Leaves out: the proof beside each
-//! block, which clippy demands.
+//! Promises: `proto` and `netcode` forbid it for good; elsewhere it stands only in files that
+//! ARCHITECTURE.md lists under `## Where unsafe lives`, as bullet lines with the path in backticks;
+//! and that list is neither stale nor wider than the design allows (core, and test code that needs
+//! an allocator of its own). Leaves out: the proof beside each block, which clippy demands.
 
 use super::{Broken, File, House, Rule};
 

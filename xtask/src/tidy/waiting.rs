@@ -1,8 +1,9 @@
 //! Tests wait for conditions, and none hides.
 //!
-//! Promises: test code never sleeps (a sleep is either too short on a loaded machine or too long on every other; wait for a condition with a
-//! deadline, or advance a simulated clock); no test is ignored, skipped or singled out, in Rust, in documentation or in JavaScript.
-//! Benchmarks may sleep: time is what they are about.
+//! Promises: test code never sleeps (a sleep is either too short on a loaded machine or too long on
+//! every other; wait for a condition with a deadline, or advance a simulated clock); no test is
+//! ignored, skipped or singled out, in Rust, in documentation or in JavaScript. Benchmarks may
+//! sleep: time is what they are about.
 
 use super::{Broken, File, House, Rule, source};
 
@@ -35,8 +36,8 @@ fn sleeping(file: &File<'_>, _: &House) -> Vec<Broken> {
     }
     let message = "tests wait for a condition with a deadline; they never sleep";
     if is_javascript(file) {
-        // `new Promise((r) => setTimeout(r, 100))`, however it is spaced. A helper that polls under a deadline
-        // has no other way to wait, so only the tests themselves are looked at.
+        // `new Promise((r) => setTimeout(r, 100))`, however it is spaced. A helper that polls under
+        // a deadline has no other way to wait, so only the tests themselves are looked at.
         return numbered(file)
             .filter(|_| file.path.ends_with(".test.mjs"))
             .filter(|(_, line)| {

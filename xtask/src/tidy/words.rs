@@ -1,7 +1,8 @@
 //! No word about one person's machine.
 //!
-//! Promises: no file names an absolute path under a home, a work or a temporary folder: such a path is wrong on every other machine.
-//! Programs' standard places (`/usr`, `/etc`, `/proc`) are no such paths. Looks at text, comments included.
+//! Promises: no file names an absolute path under a home, a work or a temporary folder: such a path
+//! is wrong on every other machine. Programs' standard places (`/usr`, `/etc`, `/proc`) are no such
+//! paths. Looks at text, comments included.
 
 use super::{Broken, File, House, Rule};
 
