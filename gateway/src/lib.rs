@@ -1,1 +1,55 @@
-//! Placeholder until its first commit.
+//! **Ringside gateway**: Socket.IO for stock clients, at the cost of a raw socket.
+//!
+//! One shard per core, each a thread with its own listener, event loop and connections. WebSocket and
+//! HTTP long-polling are one session with one outbox; all writes are made by the core's pump.
+//!
+//! ```no_run
+//! use ringside_gateway::{Gateway, Socket};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut io = Gateway::builder();
+//!     io.on_connect(|socket| println!("a user connected: {}", socket.id()));
+//!     io.on_disconnect(|socket, reason| println!("{} disconnected: {reason}", socket.id()));
+//!     io.on("chat", |socket: &Socket, text: String| {
+//!         socket.broadcast().emit("chat", &text).is_ok() // the ack
+//!     });
+//!     io.listen("127.0.0.1:3000")?.wait();
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Contract
+//!
+//! - **Order**: what one thread sends to a socket arrives in that order, over joins, emits and the
+//!   disconnect. Handlers of one socket start in the order their messages came.
+//! - **Delivery** is at most once, and reliable while the connection lasts; `volatile` and `latest`
+//!   allow less. A socket that reads too slowly is closed with a reason.
+//! - **Peers** get limits ([`Limits`]); what breaks the protocol closes its own session only.
+//!
+//! Source: Engine.IO protocol 4, Socket.IO protocol 5; RFC 6455.
+
+mod builder;
+mod env;
+mod gateway;
+mod http;
+mod limits;
+mod listener;
+mod session;
+mod shard;
+mod shared;
+mod sid;
+mod sink;
+mod socketio;
+mod wire;
+
+pub use crate::http::{Origins, Page, PageRequest};
+pub use builder::Builder;
+pub use gateway::Gateway;
+pub use limits::Limits;
+pub use listener::{ListenError, raise_descriptor_limit};
+pub use ringside_core::{Class, Key, OutboxLimits, Stats};
+pub use ringside_proto::{engineio::Timing, socketio::Args};
+pub use shared::Transports;
+pub use socketio::{
+    Ack, EmitError, Handshake, Namespace, Publisher, RawArgs, Room, Socket, SocketId, Target,
+};

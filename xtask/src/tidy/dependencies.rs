@@ -13,7 +13,11 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("ringside-proto", &[]),
     ("ringside-netcode", &["ringside-netcode-derive"]),
     ("ringside-netcode-derive", &[]),
-    ("ringside-gateway", &["ringside-core", "ringside-proto"]),
+    (
+        // `ringside-web` is bytes to serve, no code to call.
+        "ringside-gateway",
+        &["ringside-core", "ringside-proto", "ringside-web"],
+    ),
     ("ringside-rooms", &["ringside-gateway", "ringside-netcode"]),
     ("ringside-client", &["ringside-proto"]),
     ("ringside-web", &[]),

@@ -1,0 +1,26 @@
+//! The outside world's two gifts: randomness and the clock.
+//!
+//! Promises: session ids and hasher seeds come from here, and time from the shard
+//! ([`now`]), so that a whole gateway can run on simulated time from a seed: tokio's paused clock
+//! drives `now`, and a seeded source can stand in for [`fill`] in one place.
+
+use std::collections::hash_map::RandomState;
+
+use ringside_core::{Sink, driver::Local};
+use ringside_proto::time::Millis;
+
+/// Fills `bytes` with what nobody can guess.
+///
+/// # Panics
+/// When the system has no source of randomness: ids would be guessable, so there is no going on.
+pub(crate) fn fill(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the system's random source answers");
+}
+
+/// Seeds for hash tables whose keys peers choose.
+pub(crate) type HashState = RandomState;
+
+/// The shard's time, as the protocol machines count it.
+pub(crate) fn now<S: Sink>(local: &Local<S>) -> Millis {
+    Millis(local.now().0)
+}

@@ -1,0 +1,197 @@
+//! A running gateway: its threads, its address, and a handle for everybody else.
+//!
+//! Promises: the handle is `Clone + Send + Sync`; the gateway runs until [`Gateway::stop`] or until the
+//! last handle is dropped, and [`Gateway::wait`] returns then.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+};
+
+use ringside_core::{
+    Core, Stats,
+    driver::{self, ThreadOptions},
+};
+use ringside_proto::engineio::Timing;
+use tokio::sync::watch;
+
+use crate::{
+    http::{self, Origins, Pages},
+    limits::Limits,
+    listener::{self, ListenError},
+    shard::{GatewayHost, GatewayShard},
+    shared::{self, Shared, Transports},
+    sink::GatewaySink,
+    socketio::{EmitError, Namespace, Publisher, Room, Target},
+};
+
+/// What a gateway is started from.
+pub(crate) struct Plan {
+    pub(crate) limits: Limits,
+    pub(crate) timing: Timing,
+    pub(crate) path: Box<str>,
+    pub(crate) origins: Origins,
+    pub(crate) transports: Transports,
+    pub(crate) pages: Pages,
+    pub(crate) namespaces: HashMap<Box<str>, Namespace>,
+    pub(crate) shards: usize,
+    pub(crate) pinned: bool,
+}
+
+/// A handle to a running gateway.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    /// Dropped or set, every shard ends.
+    stop: watch::Sender<bool>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Gateway {
+    /// A gateway to set up.
+    pub fn builder() -> crate::Builder {
+        crate::Builder::default()
+    }
+
+    pub(crate) fn start(plan: Plan, at: SocketAddr) -> Result<Self, ListenError> {
+        listener::raise_descriptor_limit();
+        let listeners = listener::bind(at, plan.shards)?;
+        let address = listeners[0].local_addr()?;
+        let (core, seeds) = Core::new(plan.shards).map_err(std::io::Error::other)?;
+        let mut namespaces = HashMap::new();
+        for (name, namespace) in plan.namespaces {
+            namespaces.insert(
+                name,
+                namespace.settle(&core).map_err(std::io::Error::other)?,
+            );
+        }
+        let shared = Arc::new(Shared {
+            core: core.clone(),
+            limits: plan.limits,
+            timing: plan.timing,
+            path: plan.path,
+            origins: plan.origins,
+            transports: plan.transports,
+            pages: plan.pages,
+            namespaces,
+        });
+        let (stop, stopped) = watch::channel(false);
+        let cores = core_affinity::get_core_ids().unwrap_or_default();
+        let mut threads = Vec::new();
+        for (seed, listener) in seeds.into_iter().zip(listeners) {
+            let pin = plan
+                .pinned
+                .then(|| cores.get(seed.id()).map(|core| core.id))
+                .flatten();
+            let options = ThreadOptions {
+                core: pin,
+                outbox: plan.limits.outbox,
+            };
+            let (shared, mut stopped) = (shared.clone(), stopped.clone());
+            threads.push(driver::spawn(
+                &core,
+                seed,
+                options,
+                GatewaySink::default,
+                move |local| {
+                    let shard = GatewayShard::new(local, shared);
+                    shared::enter(&shard);
+                    let host = GatewayHost(shard.clone());
+                    let main = async move {
+                        let accepting = listener::accept(listener, |stream, peer| {
+                            let connection = http::serve(shard.clone(), stream, peer);
+                            shard.local.spawn(connection);
+                        });
+                        tokio::select! {
+                            () = accepting => {}
+                            // An error: every handle is gone.
+                            _ = stopped.wait_for(|stop| *stop) => {}
+                        }
+                        shared::leave();
+                    };
+                    (host, main)
+                },
+            )?);
+        }
+        Ok(Self(Arc::new(Inner {
+            shared,
+            address,
+            stop,
+            threads: Mutex::new(threads),
+        })))
+    }
+
+    /// Where it listens: with the port that was picked, if 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.0.address
+    }
+
+    /// Everybody in `/`.
+    pub fn everybody(&self) -> Target {
+        Target::everybody(self.0.shared.clone(), self.root())
+    }
+
+    /// Everybody in a room of `/`.
+    pub fn to(&self, room: &str) -> Target {
+        Target::room(self.0.shared.clone(), self.root(), room)
+    }
+
+    /// A room of `/` to hold on to, for a [`Publisher`].
+    ///
+    /// # Errors
+    /// [`EmitError::TooManyRooms`].
+    pub fn room(&self, name: &str) -> Result<Room, EmitError> {
+        let namespace = self.root();
+        let topic = namespace.room(&self.0.shared.core, name)?;
+        Ok(Room { namespace, topic })
+    }
+
+    /// A publisher for the calling thread's own use.
+    ///
+    /// # Errors
+    /// When too many are registered.
+    pub fn publisher(&self) -> Result<Publisher, ringside_core::SetupError> {
+        self.0.shared.core.publisher().map(Publisher)
+    }
+
+    /// The core's counters, summed over all shards and publishers.
+    pub fn stats(&self) -> Stats {
+        self.0.shared.core.stats()
+    }
+
+    /// Ends all shards, and with them all connections.
+    pub fn stop(&self) {
+        self.0.stop.send_replace(true);
+    }
+
+    /// Waits until the gateway has ended: by [`stop`](Self::stop), or never.
+    pub fn wait(&self) {
+        let threads = std::mem::take(
+            &mut *self
+                .0
+                .threads
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner()),
+        );
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a shard's thread panicked");
+            }
+        }
+    }
+
+    fn root(&self) -> Arc<Namespace> {
+        self.0.shared.namespaces["/"].clone()
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gateway({})", self.0.address)
+    }
+}

@@ -1,0 +1,172 @@
+//! HTTP: what a connection asks for, before it is a session's.
+//!
+//! ```text
+//! <path>/             Engine.IO: polling, or the upgrade to WebSocket
+//! <path>/ringside.js  the browser client, and socket.io.js where stock pages look for it
+//! anything else       the application's pages
+//! ```
+//!
+//! Promises: hyper parses, this answers; headers are bounded in number, bytes and time; a refusal
+//! says what would be accepted. After an upgrade nothing of hyper is left.
+
+mod origin;
+mod pages;
+mod polling;
+mod upgrade;
+
+use std::{convert::Infallible, net::SocketAddr, rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ringside_proto::engineio::{HandshakeError, Query, RequestKind, Transport};
+use tokio::net::TcpStream;
+
+pub use origin::Origins;
+pub(crate) use pages::Pages;
+pub use pages::{Page, PageRequest};
+
+use crate::{shard::GatewayShard, sid::Sid, socketio::Handshake};
+
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Serves one connection until it closes or is upgraded.
+pub(crate) async fn serve(this: Rc<GatewayShard>, stream: TcpStream, peer: SocketAddr) {
+    let limits = this.shared.limits;
+    let service = service_fn(move |request| {
+        let this = this.clone();
+        async move { Ok::<_, Infallible>(answer(this, request, peer).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(limits.handshake_ms))
+        .max_headers(limits.headers)
+        .max_buf_size(limits.header_bytes.max(8 * 1024))
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    if let Err(error) = connection.await {
+        tracing::trace!(%peer, %error, "a connection ended with an error");
+    }
+}
+
+async fn answer(this: Rc<GatewayShard>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    let path = request.uri().path();
+    let Some(rest) = path.strip_prefix(&*this.shared.path) else {
+        return this.shared.pages.answer(&request, peer);
+    };
+    if rest.is_empty() {
+        return engine(this, request, peer).await;
+    }
+    match ringside_web::asset(rest) {
+        Some(file) => client_file(file, request.headers()),
+        None => plain(StatusCode::NOT_FOUND, "no such file of the client"),
+    }
+}
+
+fn client_file(file: &'static ringside_web::Asset, asked: &HeaderMap) -> Answer {
+    let fresh = asked
+        .get(IF_NONE_MATCH)
+        .is_some_and(|tag| tag.as_bytes() == file.etag.as_bytes());
+    let body = if fresh {
+        Bytes::new()
+    } else {
+        Bytes::from_static(&file.bytes)
+    };
+    let mut answer = Response::new(Full::new(body));
+    if fresh {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+    // Asked for again each time, sent again only when it has changed.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Ok(tag) = HeaderValue::from_str(&file.etag) {
+        headers.insert(ETAG, tag);
+    }
+    answer
+}
+
+async fn engine(this: Rc<GatewayShard>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    let origin = match this.shared.origins.judge(request.headers()) {
+        Ok(origin) => origin,
+        Err(()) => return refuse(HandshakeError::Forbidden),
+    };
+    let mut answer = if request.method() == Method::OPTIONS {
+        origin::preflight()
+    } else {
+        session_request(this, request, peer).await
+    };
+    origin.allow(answer.headers_mut());
+    answer
+}
+
+async fn session_request(
+    this: Rc<GatewayShard>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+) -> Answer {
+    let text = request.uri().query().unwrap_or_default().to_owned();
+    let query = Query::parse(&text);
+    let is_upgrade = upgrade::is_asked(request.headers());
+    let kind = match query.check(request.method().as_str(), is_upgrade, false) {
+        Ok(kind) => kind,
+        Err(error) => return refuse(error),
+    };
+    let (RequestKind::Handshake { transport, .. } | RequestKind::Existing { transport, .. }) = kind;
+    let offered = match transport {
+        Transport::Polling => this.shared.transports.polling,
+        Transport::WebSocket => this.shared.transports.websocket,
+        Transport::WebTransport => false,
+    };
+    if !offered {
+        return refuse(HandshakeError::UnknownTransport);
+    }
+    let version = query.version();
+    match kind {
+        RequestKind::Handshake {
+            transport: Transport::Polling,
+            ..
+        } => polling::open(&this, Handshake::of(&request, peer)),
+        RequestKind::Handshake { .. } => upgrade::open(&this, request, peer),
+        RequestKind::Existing { sid, transport } => {
+            let Some(sid) = Sid::parse(sid).filter(|sid| sid.shard() < this.shared.core.shards())
+            else {
+                return refuse(HandshakeError::UnknownSid);
+            };
+            if transport == Transport::WebSocket {
+                return upgrade::offer(&this, request, sid, version).await;
+            }
+            match *request.method() {
+                Method::GET => polling::get(&this, sid, version).await,
+                Method::POST => polling::post(&this, request, sid, version).await,
+                _ => refuse(HandshakeError::BadRequest),
+            }
+        }
+    }
+}
+
+/// A refusal in Engine.IO's own form.
+fn refuse(error: HandshakeError) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(error.body().as_bytes())));
+    *answer.status_mut() = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// An answer of one line of text.
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(text.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=UTF-8"),
+    );
+    answer
+}

@@ -1,0 +1,182 @@
+//! Long-polling: a GET waits for packets, a POST brings some.
+//!
+//! Promises: either may arrive on any shard; the session's owner decides. A body is bounded while it
+//! streams in, and a request that is given up is told to the owner. Source: Engine.IO protocol, "HTTP
+//! long-polling".
+
+use std::{rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use ringside_core::ConnId;
+use ringside_proto::engineio::{HandshakeError, PacketKind, Transport, Version};
+
+use super::{Answer, plain, refuse};
+use crate::{
+    session::{Poll, Post, PostBegin, abort_poll, abort_post},
+    shard::GatewayShard,
+    sid::Sid,
+    socketio::Handshake,
+};
+
+/// How long a POST's body may take. Slower than this is an attack, or a session that is better lost.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// A new session: the open packet is the answer.
+pub(super) fn open(this: &Rc<GatewayShard>, handshake: Handshake) -> Answer {
+    let opened = this.open(&mut this.local.shard(), Transport::Polling, handshake);
+    this.local.wake_pump();
+    match opened {
+        Some((_, text)) => {
+            let mut body = vec![PacketKind::Open.digit()];
+            body.extend_from_slice(&text);
+            plain(StatusCode::OK, body)
+        }
+        None => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "this shard holds all connections it can",
+        ),
+    }
+}
+
+/// A GET: answered when there is something to send.
+pub(super) async fn get(this: &Rc<GatewayShard>, sid: Sid, version: Version) -> Answer {
+    let (conn, answer) = match this.ask(sid.shard(), Poll { sid, version }).await {
+        Some(Ok(parked)) => parked,
+        Some(Err(error)) => return refuse(error),
+        None => return busy(),
+    };
+    let mut guard = GivenUp {
+        this: this.clone(),
+        conn,
+        armed: true,
+    };
+    let body = answer.await;
+    guard.armed = false;
+    match body {
+        Ok(payload) => payload_answer(payload),
+        // The session ended without a word to this poll.
+        Err(_) => refuse(HandshakeError::BadRequest),
+    }
+}
+
+fn payload_answer(payload: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(payload));
+    let text = http::HeaderValue::from_static("text/plain; charset=UTF-8");
+    answer.headers_mut().insert(CONTENT_TYPE, text);
+    answer
+}
+
+/// A parked GET; dropped while armed, its peer has given up.
+struct GivenUp {
+    this: Rc<GatewayShard>,
+    conn: ConnId,
+    armed: bool,
+}
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        if self.armed {
+            let conn = self.conn;
+            // Through the lane even to this very shard: the shard may be in use where this drops.
+            self.this.tell(conn.shard(), move |this, shard| {
+                abort_poll(this, shard, conn)
+            });
+        }
+    }
+}
+
+/// A POST that has begun; dropped while armed, its peer has given up.
+struct Unfinished {
+    this: Rc<GatewayShard>,
+    conn: ConnId,
+    armed: bool,
+    too_big: bool,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if self.armed {
+            let (conn, too_big) = (self.conn, self.too_big);
+            self.this.tell(conn.shard(), move |this, shard| {
+                abort_post(this, shard, conn, too_big)
+            });
+        }
+    }
+}
+
+/// A POST: its packets are taken in, then it is answered.
+pub(super) async fn post(
+    this: &Rc<GatewayShard>,
+    request: Request<Incoming>,
+    sid: Sid,
+    version: Version,
+) -> Answer {
+    let binary = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes() == b"application/octet-stream");
+    let conn = match this
+        .ask(
+            sid.shard(),
+            PostBegin {
+                sid,
+                version,
+                binary,
+            },
+        )
+        .await
+    {
+        Some(Ok(conn)) => conn,
+        Some(Err(error)) => return refuse(error),
+        None => return busy(),
+    };
+    let mut guard = Unfinished {
+        this: this.clone(),
+        conn,
+        armed: true,
+        too_big: false,
+    };
+    let limit = this.shared.limits.message_bytes as usize;
+    let body = Limited::new(request.into_body(), limit).collect();
+    let body = match tokio::time::timeout(BODY_TIME, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) => {
+            guard.too_big = error.downcast_ref::<LengthLimitError>().is_some();
+            let status = if guard.too_big {
+                StatusCode::PAYLOAD_TOO_LARGE
+            } else {
+                StatusCode::BAD_REQUEST
+            };
+            return plain(
+                status,
+                format!("a request's body has at most {limit} bytes"),
+            );
+        }
+        Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+    };
+    guard.armed = false;
+    let good = match this.ask(conn.shard(), Post { conn, body }).await {
+        Some(answer) => answer.await.unwrap_or(false),
+        None => return busy(),
+    };
+    if good {
+        // The reference's answer; browsers treat text/html as text here.
+        let mut answer = plain(StatusCode::OK, "ok");
+        answer
+            .headers_mut()
+            .insert(CONTENT_TYPE, http::HeaderValue::from_static("text/html"));
+        answer
+    } else {
+        refuse(HandshakeError::BadRequest)
+    }
+}
+
+fn busy() -> Answer {
+    plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the session's shard is overloaded; try again",
+    )
+}

@@ -1,0 +1,83 @@
+//! How much a peer may ask of the server. Each limit has a unit and a reason.
+//!
+//! Promises: the defaults suit a game on the open internet; [`Limits::unlimited`] is for benches
+//! and echo tests, where a limit would measure itself.
+
+use ringside_core::OutboxLimits;
+use ringside_proto::{socketio, ws};
+
+/// The limits of a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one message, and of one polling request's body. Default 1,000,000, what stock
+    /// clients expect; a peer can make the server hold this much once.
+    pub message_bytes: u32,
+    /// Frames of one WebSocket message. Default 16,384: far above any honest sender.
+    pub fragments: u32,
+    /// Attachments of one Socket.IO packet. Default 10.
+    pub attachments: u32,
+    /// Bytes and messages that may wait for a slow socket. Default 1 MiB and 4,096.
+    pub outbox: OutboxLimits,
+    /// Namespaces one client may join. Default 16, of about 400 bytes each.
+    pub namespaces: usize,
+    /// Bytes of a request's line and headers. Default 16 KiB.
+    pub header_bytes: usize,
+    /// Headers of a request. Default 64.
+    pub headers: usize,
+    /// Milliseconds for a request's headers. Default 10,000.
+    pub handshake_ms: u64,
+    /// Milliseconds from the opening of a session to its first namespace. Default 45,000, as in the
+    /// reference.
+    pub connect_ms: u32,
+    /// Levels of nesting in a payload that is handed on unparsed. Default 64.
+    pub json_depth: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 1_000_000,
+            fragments: 16_384,
+            attachments: 10,
+            outbox: OutboxLimits::default(),
+            namespaces: 16,
+            header_bytes: 16 * 1024,
+            headers: 64,
+            handshake_ms: 10_000,
+            connect_ms: 45_000,
+            json_depth: 64,
+        }
+    }
+}
+
+impl Limits {
+    /// Nothing but the width of the counters: for benches and conformance suites.
+    pub fn unlimited() -> Self {
+        Self {
+            message_bytes: u32::MAX,
+            fragments: u32::MAX,
+            attachments: u32::MAX,
+            outbox: OutboxLimits {
+                bytes: usize::MAX / 2,
+                messages: usize::MAX / 2,
+            },
+            namespaces: usize::MAX,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn ws(&self) -> ws::Limits {
+        ws::Limits {
+            message_bytes_max: self.message_bytes,
+            fragments_max: self.fragments,
+        }
+    }
+
+    pub(crate) fn socketio(&self) -> socketio::Limits {
+        socketio::Limits {
+            attachments_max: self.attachments,
+            packet_bytes_max: self.message_bytes,
+            ..socketio::Limits::default()
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The upgrade from polling to WebSocket: a candidate proves itself, then takes over.
+//!
+//! ```text
+//! candidate ─ "2probe" ─>          <─ "3probe" ─           the pending poll is ended with a noop
+//!           ─ "5" ─>               the WebSocket is the session's transport now
+//! ```
+//!
+//! Promises: until the "5" nothing is sent on the candidate but the answer to the probe, and after it
+//! nothing on polling; what waits in the outbox goes out by whichever comes first. Nothing is lost or
+//! doubled. A candidate that misbehaves is dropped, and the session goes on as before.
+
+use std::{io, rc::Rc};
+
+use ringside_core::ConnId;
+use ringside_proto::{
+    engineio::{Act, PacketKind},
+    ws::{Event, OpCode, server_header},
+};
+use tokio::net::TcpStream;
+
+use super::start;
+use crate::shard::GatewayShard;
+
+/// Reads at once from a candidate: a probe is 6 bytes, and what follows the "5" comes along.
+const READ: usize = 4096;
+
+/// Takes over a WebSocket that wants to become the transport of `conn`.
+pub(crate) fn adopt(this: &Rc<GatewayShard>, conn: ConnId, stream: TcpStream, leftover: Vec<u8>) {
+    let task = this.clone();
+    this.local
+        .spawn(async move { candidate(task, conn, stream, leftover).await });
+}
+
+async fn candidate(this: Rc<GatewayShard>, conn: ConnId, stream: TcpStream, mut bytes: Vec<u8>) {
+    let mut decoder = this.ws_decoder();
+    loop {
+        match this.on_candidate_bytes(conn, &mut decoder, &mut bytes) {
+            Step::Wait => {}
+            Step::Answer => {
+                let mut answer = server_header(OpCode::Text, 6).to_vec();
+                answer.extend_from_slice(b"3probe");
+                // Eight bytes into an empty socket buffer: they fit, or the peer is hostile.
+                if !matches!(stream.try_write(&answer), Ok(n) if n == answer.len()) {
+                    return this.on_candidate_lost(conn);
+                }
+                continue;
+            }
+            Step::Switch => {
+                let mut shard = this.local.shard();
+                this.act(
+                    &mut shard,
+                    conn,
+                    Act::SwitchTo(ringside_proto::engineio::Transport::WebSocket),
+                );
+                start(&this, &mut shard, conn, stream, decoder, bytes);
+                return this.schedule(&mut shard, conn);
+            }
+            Step::Drop => return this.on_candidate_lost(conn),
+        }
+        bytes.resize(READ, 0);
+        match read(&stream, &mut bytes).await {
+            Ok(n) if n > 0 => bytes.truncate(n),
+            _ => return this.on_candidate_lost(conn),
+        }
+    }
+}
+
+async fn read(stream: &TcpStream, bytes: &mut [u8]) -> io::Result<usize> {
+    loop {
+        stream.readable().await?;
+        match stream.try_read(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+    }
+}
+
+enum Step {
+    Wait,
+    Answer,
+    Switch,
+    Drop,
+}
+
+impl GatewayShard {
+    fn on_candidate_lost(self: &Rc<Self>, conn: ConnId) {
+        if let Some(session) = self.sessions.borrow_mut().get(conn) {
+            let _ = session.engine.on_candidate_lost();
+        }
+        self.schedule(&mut self.local.shard(), conn);
+    }
+
+    /// Takes in what a candidate sent. Stops at the packet that needs an answer: what lies behind it
+    /// stays in `bytes`.
+    fn on_candidate_bytes(
+        self: &Rc<Self>,
+        conn: ConnId,
+        decoder: &mut ringside_proto::ws::Decoder,
+        bytes: &mut Vec<u8>,
+    ) -> Step {
+        if bytes.is_empty() {
+            return Step::Wait;
+        }
+        // One byte at a time to the decoder would be slow, but a candidate sends two tiny frames; so
+        // the end of each frame is known, and what follows the "5" is not taken in here.
+        let mut taken = 0;
+        let mut step = Step::Wait;
+        while taken < bytes.len() {
+            let mut input = decoder.input(&mut bytes[taken..=taken]);
+            let event = input.next();
+            taken += 1;
+            let act = match event {
+                Ok(None) => continue,
+                Ok(Some(Event::Ping(_) | Event::Pong(_))) => continue,
+                Ok(Some(Event::Text(text))) => self.on_candidate_text(conn, text),
+                Ok(Some(_)) | Err(_) => Act::DropCandidate,
+            };
+            match act {
+                Act::AnswerProbe { .. } => step = Step::Answer,
+                Act::SwitchTo(_) => step = Step::Switch,
+                Act::Nothing => continue,
+                _ => step = Step::Drop,
+            }
+            break;
+        }
+        bytes.drain(..taken);
+        step
+    }
+
+    fn on_candidate_text(self: &Rc<Self>, conn: ConnId, text: &str) -> Act {
+        let now = self.now();
+        let digit = text.as_bytes().first().copied();
+        let Some(kind) = digit.and_then(PacketKind::from_digit) else {
+            return Act::DropCandidate;
+        };
+        let act = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => session.engine.on_candidate_packet(kind, &text[1..], now),
+            None => return Act::DropCandidate,
+        };
+        if let Act::AnswerProbe { .. } = act {
+            let mut shard = self.local.shard();
+            self.act(&mut shard, conn, act);
+            self.schedule(&mut shard, conn);
+        }
+        act
+    }
+}

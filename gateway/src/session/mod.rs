@@ -1,0 +1,259 @@
+//! Engine.IO sessions of one shard: the table, and doing what the protocol's machine says.
+//!
+//! Promises: the machine ([`ServerSession`]) decides, this does. A session ends in one place
+//! ([`GatewayHost::closed`](crate::shard::GatewayHost)), whatever ended it, so that nothing of it
+//! stays behind.
+
+mod ask;
+mod candidate;
+mod read;
+
+use std::{collections::HashMap, rc::Rc, sync::Arc};
+
+use ringside_core::{Class, CloseReason as CoreReason, ConnId, Millis as CoreMillis, Shard};
+use ringside_proto::{
+    close::CloseReason,
+    engineio::{Act, OpenPacket, PacketKind, ServerSession, Transport, Version},
+    socketio,
+    time::Millis,
+};
+
+pub(crate) use ask::{Ask, Offer, Poll, Post, PostBegin, abort_poll, abort_post};
+pub(crate) use candidate::adopt;
+pub(crate) use read::start;
+
+use crate::{
+    env::HashState,
+    shard::GatewayShard,
+    sid::Sid,
+    sink::GatewaySink,
+    socketio::{Handshake, Socket},
+    wire,
+};
+
+/// One client's connection, over whatever transports it uses in its life.
+pub(crate) struct Session {
+    pub(crate) sid: Sid,
+    pub(crate) engine: ServerSession,
+    pub(crate) decoder: socketio::Decoder,
+    /// The namespaces it joined.
+    pub(crate) sockets: Vec<Socket>,
+    pub(crate) handshake: Arc<Handshake>,
+    /// When it must have joined its first namespace; never, once it has.
+    pub(crate) connect_by: Millis,
+    /// Why it ends, once that is decided.
+    pub(crate) why: Option<CloseReason>,
+}
+
+impl Session {
+    /// Tells its sockets that it is over.
+    pub(crate) fn end(self, reason: CloseReason) {
+        for socket in &self.sockets {
+            socket.ended(reason.disconnect_reason());
+        }
+    }
+
+    fn next_deadline(&self) -> Millis {
+        self.engine
+            .next_deadline()
+            .min(self.decoder.next_deadline())
+            .min(self.connect_by)
+    }
+}
+
+/// The sessions of one shard, by connection and by sid.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    by_slot: Vec<Option<Box<(ConnId, Session)>>>,
+    by_sid: HashMap<Sid, ConnId, HashState>,
+}
+
+impl Sessions {
+    fn insert(&mut self, conn: ConnId, session: Session) {
+        if self.by_slot.len() <= conn.slot() {
+            self.by_slot.resize_with(conn.slot() + 1, || None);
+        }
+        self.by_sid.insert(session.sid, conn);
+        self.by_slot[conn.slot()] = Some(Box::new((conn, session)));
+    }
+
+    pub(crate) fn get(&mut self, conn: ConnId) -> Option<&mut Session> {
+        let (owner, session) = &mut **self.by_slot.get_mut(conn.slot())?.as_mut()?;
+        (*owner == conn).then_some(session)
+    }
+
+    fn find(&self, sid: &Sid) -> Option<ConnId> {
+        self.by_sid.get(sid).copied()
+    }
+
+    pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Session> {
+        self.get(conn)?;
+        let (_, session) = *self.by_slot[conn.slot()].take()?;
+        self.by_sid.remove(&session.sid);
+        Some(session)
+    }
+
+    /// Lets time pass for one session: the next thing to do, or `Nothing`.
+    pub(crate) fn poll(&mut self, conn: ConnId, now: Millis) -> Act {
+        let Some(session) = self.get(conn) else {
+            return Act::Nothing;
+        };
+        if session.decoder.poll(now).is_err() {
+            let reason = socketio::Misbehaviour::AttachmentsTimeout.into();
+            return session.engine.close(reason);
+        }
+        if now >= session.connect_by {
+            session.connect_by = Millis::NEVER;
+            return session.engine.close(CloseReason::ConnectTimeout);
+        }
+        session.engine.poll(now)
+    }
+}
+
+impl GatewayShard {
+    /// Opens a session, and returns what its open packet says.
+    pub(crate) fn open(
+        &self,
+        shard: &mut Shard<GatewaySink>,
+        transport: Transport,
+        handshake: Handshake,
+    ) -> Option<(ConnId, Vec<u8>)> {
+        let conn = shard.open()?;
+        let (now, timing) = (self.now(), self.shared.timing);
+        let session = Session {
+            sid: Sid::new(self.id),
+            engine: ServerSession::new(timing, Version::V4, transport, now),
+            decoder: socketio::Decoder::new(),
+            sockets: Vec::new(),
+            handshake: Arc::new(handshake),
+            connect_by: now.plus(self.shared.limits.connect_ms),
+            why: None,
+        };
+        let upgrade = transport == Transport::Polling && self.shared.transports.websocket;
+        let open = OpenPacket {
+            sid: session.sid.to_string().into(),
+            upgrades: upgrade
+                .then(|| Transport::WebSocket.name().into())
+                .into_iter()
+                .collect(),
+            ping_interval: timing.ping_interval,
+            ping_timeout: timing.ping_timeout,
+            max_payload: self.shared.limits.message_bytes,
+        };
+        let mut text = Vec::with_capacity(128);
+        open.encode(&mut text);
+        tracing::debug!(sid = %session.sid, transport = transport.name(), "session opened");
+        self.sessions.borrow_mut().insert(conn, session);
+        self.schedule(shard, conn);
+        Some((conn, text))
+    }
+
+    /// Sends an Engine.IO packet on the session's transport.
+    pub(crate) fn send_packet(&self, conn: ConnId, kind: PacketKind, text: &[u8]) {
+        self.send_frame(conn, wire::packet(kind, text));
+    }
+
+    /// Sends a frame to a session of this shard.
+    pub(crate) fn send_frame(&self, conn: ConnId, frame: ringside_core::Frame) {
+        if self
+            .local
+            .publisher()
+            .unicast(conn, Class::Reliable, frame)
+            .is_err()
+        {
+            // Our own lane does not drain: this shard has stopped, and nobody is served any more.
+            tracing::error!(?conn, "the shard has stopped draining its own lane");
+        }
+        self.flush_soon();
+    }
+
+    /// Files the session's next deadline with the core.
+    pub(crate) fn schedule(&self, shard: &mut Shard<GatewaySink>, conn: ConnId) {
+        let Some(at) = self
+            .sessions
+            .borrow_mut()
+            .get(conn)
+            .map(|s| s.next_deadline())
+        else {
+            return;
+        };
+        if at == Millis::NEVER {
+            shard.clear_deadline(conn);
+        } else {
+            shard.set_deadline(conn, CoreMillis(at.0));
+        }
+    }
+
+    /// Does what a session's machine says.
+    pub(crate) fn act(self: &Rc<Self>, shard: &mut Shard<GatewaySink>, conn: ConnId, act: Act) {
+        match act {
+            // Messages are handed up where they arrive; version 3 and candidates where they live.
+            Act::Nothing | Act::Deliver | Act::SendPong | Act::DropCandidate => {}
+            Act::SendPing => self.send_packet(conn, PacketKind::Ping, b""),
+            Act::AnswerProbe {
+                release_poll: false,
+            } => {}
+            Act::AnswerProbe { release_poll: true } | Act::ReleasePoll | Act::SwitchTo(_) => {
+                shard.sink().answer_poll(conn, b"6");
+                self.sync_poll(shard, conn);
+            }
+            Act::Close(reason) => self.close(shard, conn, reason),
+        }
+    }
+
+    /// The machine has closed the session: say goodbye on its transport and end the connection.
+    fn close(&self, shard: &mut Shard<GatewaySink>, conn: ConnId, reason: CloseReason) {
+        let mut sessions = self.sessions.borrow_mut();
+        let Some(session) = sessions.get(conn) else {
+            return;
+        };
+        session.why.get_or_insert(reason);
+        let transport = session.engine.transport();
+        drop(sessions);
+        let farewell = match ServerSession::farewell(reason) {
+            PacketKind::Noop => &b"6"[..],
+            _ => b"1",
+        };
+        shard.sink().answer_poll(conn, farewell);
+        let is_there = !matches!(
+            reason,
+            CloseReason::TransportClosed | CloseReason::TransportError
+        );
+        if transport == Transport::WebSocket && is_there {
+            let entry = reason.entry();
+            let frame = wire::close(entry.code, entry.sentence);
+            let mut publisher = self.local.publisher();
+            let said = publisher.unicast(conn, Class::Reliable, frame);
+            if said
+                .and_then(|()| publisher.disconnect(conn, entry.code.0))
+                .is_ok()
+            {
+                drop(publisher);
+                return self.flush_soon();
+            }
+        }
+        shard.close(conn, CoreReason::Gone);
+        self.local.wake_pump();
+    }
+
+    /// Ends a session for a reason that arose above Engine.IO.
+    pub(crate) fn end_session(&self, conn: ConnId, reason: CloseReason) {
+        let act = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => session.engine.close(reason),
+            None => return,
+        };
+        if let Act::Close(reason) = act {
+            self.close(&mut self.local.shard(), conn, reason);
+        }
+    }
+
+    /// Polls are answered by the sink, which does not know the machine: brings the two together.
+    fn sync_poll(&self, shard: &Shard<GatewaySink>, conn: ConnId) {
+        if let Some(session) = self.sessions.borrow_mut().get(conn)
+            && session.engine.has_pending_poll()
+            && !shard.sink_ref().has_poll(conn)
+        {
+            session.engine.on_poll_answered();
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Reading: one task per WebSocket, into the shard's scratch buffer.
+//!
+//! Promises: a task only reads. It awaits its socket's readiness and nothing else, never a handler;
+//! an idle connection keeps no buffer. What a peer does wrong ends its own session, with a reason.
+
+use std::{future::poll_fn, io, rc::Rc, task::Poll};
+
+use ringside_core::ConnId;
+use ringside_proto::{
+    close::CloseReason,
+    engineio::{Act, Data, Packet, Version},
+    ws::{Decoder, Event, Role},
+};
+use tokio::net::TcpStream;
+
+use crate::{shard::GatewayShard, wire};
+
+/// Gives the session its WebSocket and starts reading it. `leftover`: bytes that came with the
+/// upgrade request.
+pub(crate) fn start(
+    this: &Rc<GatewayShard>,
+    shard: &mut ringside_core::Shard<crate::sink::GatewaySink>,
+    conn: ConnId,
+    stream: TcpStream,
+    decoder: Decoder,
+    leftover: Vec<u8>,
+) {
+    shard.sink().tcp.insert(conn, stream);
+    let reader = this
+        .local
+        .spawn(read(this.clone(), conn, decoder, leftover));
+    shard.sink().tcp.set_reader(conn, reader);
+    // What waited for a transport goes out by this one.
+    shard.writable(conn);
+    this.local.wake_pump();
+}
+
+async fn read(this: Rc<GatewayShard>, conn: ConnId, mut decoder: Decoder, mut leftover: Vec<u8>) {
+    if !leftover.is_empty() {
+        let goes_on = this.take_in(conn, &mut decoder, &mut leftover);
+        this.flush();
+        if !goes_on {
+            return;
+        }
+    }
+    drop(leftover);
+    loop {
+        match poll_fn(|cx| {
+            match this.local.shard().sink_ref().tcp.stream(conn) {
+                Some(stream) => stream.poll_read_ready(cx),
+                // Closed, and this task aborted: it will not be polled again.
+                None => Poll::Pending,
+            }
+        })
+        .await
+        {
+            Ok(()) => {}
+            Err(_) => return this.lost(conn, true),
+        }
+        let mut scratch = this.scratch.borrow_mut();
+        let read = match this.local.shard().sink_ref().tcp.stream(conn) {
+            Some(stream) => stream.try_read(&mut scratch),
+            None => return,
+        };
+        match read {
+            Ok(0) => {
+                drop(scratch);
+                return this.lost(conn, false);
+            }
+            Ok(n) => {
+                let goes_on = this.take_in(conn, &mut decoder, &mut scratch[..n]);
+                drop(scratch);
+                this.flush();
+                if !goes_on {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => {
+                drop(scratch);
+                return this.lost(conn, true);
+            }
+        }
+    }
+}
+
+/// A decoder for what clients send to this gateway.
+pub(super) fn decoder(this: &GatewayShard) -> Decoder {
+    Decoder::new(Role::Server, this.shared.limits.ws())
+}
+
+impl GatewayShard {
+    /// A decoder for a new WebSocket.
+    pub(crate) fn ws_decoder(&self) -> Decoder {
+        decoder(self)
+    }
+
+    /// The transport in use is gone.
+    fn lost(self: &Rc<Self>, conn: ConnId, failed: bool) {
+        let act = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => session.engine.on_transport_closed(failed),
+            None => Act::Nothing,
+        };
+        self.act(&mut self.local.shard(), conn, act);
+        if act == Act::Nothing {
+            // Closed by us, and now by the peer: nothing is left to wait for.
+            self.local.close(conn, ringside_core::CloseReason::Gone);
+        }
+    }
+
+    /// Takes in what was read. Returns whether reading goes on.
+    fn take_in(self: &Rc<Self>, conn: ConnId, decoder: &mut Decoder, bytes: &mut [u8]) -> bool {
+        let mut input = decoder.input(bytes);
+        loop {
+            let result = match input.next() {
+                Ok(None) => return true,
+                Ok(Some(Event::Text(text))) => Packet::decode_text(text, Version::V4),
+                Ok(Some(Event::Binary(bytes))) => Packet::decode_binary(bytes, Version::V4),
+                Ok(Some(Event::Ping(payload))) => {
+                    self.send_frame(conn, wire::pong(payload));
+                    continue;
+                }
+                Ok(Some(Event::Pong(_))) => continue,
+                Ok(Some(Event::Close { .. })) => {
+                    self.end_session(conn, CloseReason::ClosedByPeer);
+                    return false;
+                }
+                Err(misbehaviour) => {
+                    self.end_session(conn, misbehaviour.into());
+                    return false;
+                }
+            };
+            match result {
+                Ok(packet) => {
+                    if !self.on_packet(conn, &packet) {
+                        return false;
+                    }
+                }
+                Err(misbehaviour) => {
+                    self.end_session(conn, misbehaviour.into());
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// A packet arrived on the session's transport. Returns whether the session goes on.
+    pub(crate) fn on_packet(self: &Rc<Self>, conn: ConnId, packet: &Packet<'_>) -> bool {
+        let (act, moved) = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => {
+                let before = session.engine.next_deadline();
+                let act = session.engine.on_packet(packet.kind, self.now());
+                (act, session.engine.next_deadline() != before)
+            }
+            None => return false,
+        };
+        if moved {
+            self.schedule(&mut self.local.shard(), conn);
+        }
+        match act {
+            Act::Nothing => true,
+            Act::Deliver => match &packet.data {
+                Data::Text(text) => self.on_text(conn, text),
+                Data::Binary(bytes) => self.on_binary(conn, bytes),
+            },
+            act => {
+                self.act(&mut self.local.shard(), conn, act);
+                !matches!(act, Act::Close(_))
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! One shard of the gateway: its sessions, and what other shards and the core tell it.
+//!
+//! ```text
+//! accept ─> hyper ─┬─ page, client file, refusal
+//!                  ├─ polling ──> ask the owner (maybe another shard) ──┐
+//!                  └─ upgrade ──> read task                             ├─> sessions ─> handlers
+//! core's turn: deadline, closed, asks of other shards ──────────────────┘
+//! ```
+//!
+//! Promises: a session is touched by its shard's thread alone. What arrives elsewhere for it is sent
+//! here as an [`Ask`], in order.
+
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+};
+
+use ringside_core::{AppMessage, CloseReason as CoreReason, ConnId, Host, Shard, driver::Local};
+use ringside_proto::{close::CloseReason, engineio::Act};
+use tokio::sync::oneshot;
+
+use crate::{
+    env,
+    session::{Ask, Sessions},
+    shared::Shared,
+    sink::GatewaySink,
+};
+
+/// Bytes read from a socket at once, per shard: a few full-sized messages, and small enough to stay
+/// in the second-level cache.
+const SCRATCH: usize = 64 * 1024;
+
+pub(crate) struct GatewayShard {
+    pub(crate) id: usize,
+    pub(crate) local: Rc<Local<GatewaySink>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) sessions: RefCell<Sessions>,
+    /// Where reads go. Nobody holds it across an await.
+    pub(crate) scratch: RefCell<Box<[u8]>>,
+    flush_due: Cell<bool>,
+}
+
+/// What one shard asks another, by way of the core's lanes.
+pub(crate) struct Remote(
+    pub(crate) Box<dyn FnOnce(&Rc<GatewayShard>, &mut Shard<GatewaySink>) + Send>,
+);
+
+impl GatewayShard {
+    pub(crate) fn new(local: Rc<Local<GatewaySink>>, shared: Arc<Shared>) -> Rc<Self> {
+        let id = local.shard().id();
+        Rc::new(Self {
+            id,
+            local,
+            shared,
+            sessions: RefCell::new(Sessions::default()),
+            scratch: RefCell::new(vec![0; SCRATCH].into()),
+            flush_due: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn now(&self) -> ringside_proto::time::Millis {
+        env::now(&self.local)
+    }
+
+    /// Something was staged: the pump shows it to the shards when this task yields, unless
+    /// [`flush`](Self::flush) comes first.
+    pub(crate) fn flush_soon(&self) {
+        if !self.flush_due.replace(true) {
+            self.local.wake_pump();
+        }
+    }
+
+    /// Shows all shards what was staged: at the end of everything that runs handlers.
+    pub(crate) fn flush(&self) {
+        if self.flush_due.replace(false) {
+            self.local.flush();
+        }
+    }
+
+    /// Asks the shard that owns a session. `None`: there is no such shard, or it is gone or overloaded.
+    pub(crate) async fn ask<A: Ask>(self: &Rc<Self>, owner: usize, ask: A) -> Option<A::Answer> {
+        if owner == self.id {
+            let answer = ask.answer(self, &mut self.local.shard());
+            self.local.wake_pump();
+            return Some(answer);
+        }
+        let (reply, answer) = oneshot::channel();
+        self.tell(owner, move |shard, core| {
+            let _ = reply.send(ask.answer(shard, core));
+        })?;
+        answer.await.ok()
+    }
+
+    /// Has `what` run on another shard, in order with everything else this one sends it.
+    pub(crate) fn tell(
+        &self,
+        owner: usize,
+        what: impl FnOnce(&Rc<GatewayShard>, &mut Shard<GatewaySink>) + Send + 'static,
+    ) -> Option<()> {
+        let message: AppMessage = Box::new(Remote(Box::new(what)));
+        let sent = self.local.publisher().app(owner, message);
+        self.local.flush();
+        sent.ok()
+    }
+}
+
+/// The shard as the core's host.
+pub(crate) struct GatewayHost(pub(crate) Rc<GatewayShard>);
+
+impl Host<GatewaySink> for GatewayHost {
+    fn app(&mut self, shard: &mut Shard<GatewaySink>, message: AppMessage) {
+        let message: Box<dyn Any> = message;
+        if let Ok(remote) = message.downcast::<Remote>() {
+            (remote.0)(&self.0, shard);
+        }
+    }
+
+    fn expired(&mut self, shard: &mut Shard<GatewaySink>, conn: ConnId) {
+        let now = self.0.now();
+        loop {
+            let act = self.0.sessions.borrow_mut().poll(conn, now);
+            match act {
+                Act::Nothing => break,
+                act => self.0.act(shard, conn, act),
+            }
+        }
+        self.0.schedule(shard, conn);
+    }
+
+    fn closed(&mut self, _: &mut Shard<GatewaySink>, conn: ConnId, reason: CoreReason) {
+        let Some(session) = self.0.sessions.borrow_mut().remove(conn) else {
+            return;
+        };
+        let reason = session.why.unwrap_or(match reason {
+            CoreReason::SlowConsumer => CloseReason::FellBehind,
+            CoreReason::Requested(_) => CloseReason::ClosedByServer,
+            _ => CloseReason::TransportError,
+        });
+        tracing::debug!(sid = %session.sid, reason = reason.entry().name, "session ended");
+        session.end(reason);
+        self.0.flush_soon();
+    }
+}

@@ -1,0 +1,109 @@
+//! What all shards of a gateway share: settings, namespaces, and the way to send.
+//!
+//! Promises: **one path per thread**. On a shard's own thread everything goes down that shard's
+//! publisher; on any other thread everything goes through the core's control queues. So what one
+//! thread does, happens in the order it did it.
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+
+use ringside_core::{Class, ConnId, Core, Frame, PublishError, Topic};
+use ringside_proto::engineio::Timing;
+
+use crate::{
+    http::{Origins, Pages},
+    limits::Limits,
+    shard::GatewayShard,
+    socketio::{EmitError, Namespace},
+};
+
+pub(crate) struct Shared {
+    pub(crate) core: Core,
+    pub(crate) limits: Limits,
+    pub(crate) timing: Timing,
+    /// Where Engine.IO answers, with a slash at both ends.
+    pub(crate) path: Box<str>,
+    pub(crate) origins: Origins,
+    pub(crate) transports: Transports,
+    pub(crate) pages: Pages,
+    pub(crate) namespaces: HashMap<Box<str>, Arc<Namespace>>,
+}
+
+/// Which transports a gateway offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transports {
+    /// HTTP long-polling.
+    pub polling: bool,
+    /// WebSocket, at once or by upgrade from polling.
+    pub websocket: bool,
+}
+
+impl Default for Transports {
+    fn default() -> Self {
+        Self {
+            polling: true,
+            websocket: true,
+        }
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<GatewayShard>>> = const { RefCell::new(None) };
+}
+
+/// Makes `shard` the one whose thread this is.
+pub(crate) fn enter(shard: &Rc<GatewayShard>) {
+    CURRENT.with_borrow_mut(|current| *current = Some(shard.clone()));
+}
+
+/// The shard is over: nothing on this thread may keep it alive.
+pub(crate) fn leave() {
+    CURRENT.with_borrow_mut(|current| *current = None);
+}
+
+/// The sending half of a core, as both paths have it.
+pub(crate) enum Op<'a> {
+    Publish(&'a Topic, Class, Frame),
+    Unicast(ConnId, Class, Frame),
+    Join(&'a Topic, ConnId),
+    Leave(&'a Topic, ConnId),
+    Disconnect(ConnId, u16),
+}
+
+impl Shared {
+    /// Does `op` on this thread's path.
+    pub(crate) fn send(self: &Arc<Self>, op: Op<'_>) -> Result<(), EmitError> {
+        CURRENT.with_borrow(|current| match current {
+            Some(shard) if Arc::ptr_eq(&shard.shared, self) => {
+                let result = op.publish(&mut shard.local.publisher());
+                shard.flush_soon();
+                result.map_err(EmitError::from)
+            }
+            _ => op.control(&self.core).map_err(EmitError::from),
+        })
+    }
+}
+
+impl Op<'_> {
+    pub(crate) fn publish(
+        self,
+        publisher: &mut ringside_core::Publisher,
+    ) -> Result<(), PublishError> {
+        match self {
+            Op::Publish(topic, class, frame) => publisher.publish(topic, class, frame),
+            Op::Unicast(conn, class, frame) => publisher.unicast(conn, class, frame),
+            Op::Join(topic, conn) => publisher.join(topic, conn),
+            Op::Leave(topic, conn) => publisher.leave(topic, conn),
+            Op::Disconnect(conn, reason) => publisher.disconnect(conn, reason),
+        }
+    }
+
+    fn control(self, core: &Core) -> Result<(), ringside_core::Busy> {
+        match self {
+            Op::Publish(topic, class, frame) => core.publish(topic, class, frame),
+            Op::Unicast(conn, class, frame) => core.unicast(conn, class, frame),
+            Op::Join(topic, conn) => core.join(topic, conn),
+            Op::Leave(topic, conn) => core.leave(topic, conn),
+            Op::Disconnect(conn, reason) => core.disconnect(conn, reason),
+        }
+    }
+}

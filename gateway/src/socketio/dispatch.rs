@@ -1,0 +1,231 @@
+//! From messages to handlers: what a client's packets do.
+//!
+//! Promises: nothing a client sends makes the server panic. What breaks the protocol ends the session
+//! with its reason; what merely does not fit a handler is that handler's loss. A panic in a handler
+//! ends its own socket.
+
+use std::{panic::AssertUnwindSafe, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use ringside_core::ConnId;
+use ringside_proto::{
+    socketio::{Kind, Misbehaviour, Packet, encode_connect, encode_connect_error},
+    time::Millis,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{Ack, Namespace, Socket};
+use crate::{
+    shard::GatewayShard,
+    shared::{Op, Shared},
+    wire,
+};
+
+#[derive(Serialize)]
+struct Admission<'a> {
+    sid: &'a str,
+}
+
+impl GatewayShard {
+    /// A text message arrived. Returns whether the session goes on.
+    pub(crate) fn on_text(self: &Rc<Self>, conn: ConnId, text: &str) -> bool {
+        let limits = self.shared.limits.socketio();
+        let decoded = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => session.decoder.text(text, &limits, self.now()),
+            None => return false,
+        };
+        match decoded {
+            Ok(Some(packet)) => self.on_sio_packet(conn, &packet, &[]),
+            Ok(None) => {
+                // Attachments are awaited, with a deadline.
+                self.schedule(&mut self.local.shard(), conn);
+                true
+            }
+            Err(misbehaviour) => self.misbehaved(conn, misbehaviour),
+        }
+    }
+
+    /// A binary message arrived. Returns whether the session goes on.
+    pub(crate) fn on_binary(self: &Rc<Self>, conn: ConnId, bytes: &[u8]) -> bool {
+        let limits = self.shared.limits.socketio();
+        let decoded = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => session.decoder.binary(bytes, &limits),
+            None => return false,
+        };
+        match decoded {
+            Ok(Some(whole)) => match whole.packet() {
+                Ok(packet) => self.on_sio_packet(conn, &packet, &whole.attachments),
+                Err(misbehaviour) => self.misbehaved(conn, misbehaviour),
+            },
+            Ok(None) => true,
+            Err(misbehaviour) => self.misbehaved(conn, misbehaviour),
+        }
+    }
+
+    fn misbehaved(&self, conn: ConnId, misbehaviour: Misbehaviour) -> bool {
+        self.end_session(conn, misbehaviour.into());
+        false
+    }
+
+    fn on_sio_packet(
+        self: &Rc<Self>,
+        conn: ConnId,
+        packet: &Packet<'_>,
+        attachments: &[Bytes],
+    ) -> bool {
+        if packet.kind == Kind::Connect {
+            return self.on_connect(conn, packet);
+        }
+        let socket = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => session
+                .sockets
+                .iter()
+                .find(|s| s.namespace_name() == packet.namespace)
+                .cloned(),
+            None => return false,
+        };
+        let Some(socket) = socket else {
+            return self.misbehaved(conn, Misbehaviour::UnexpectedPacket);
+        };
+        match packet.kind {
+            Kind::Event | Kind::BinaryEvent => self.on_event(&socket, packet, attachments),
+            Kind::Disconnect => {
+                self.leave(conn, &socket);
+                true
+            }
+            // An answer nobody waits for any more, or an error a client has no business sending: the
+            // reference ignores both.
+            Kind::Ack | Kind::BinaryAck | Kind::ConnectError | Kind::Connect => true,
+        }
+    }
+
+    fn on_event(&self, socket: &Socket, packet: &Packet<'_>, attachments: &[Bytes]) -> bool {
+        let Some(name) = packet.event else {
+            return true;
+        };
+        let name = name.to_str();
+        let Some(handler) = socket.namespace().handler(&name) else {
+            // Checked all the same: a payload that is no JSON ends the session, heard or unheard.
+            return match packet.check(self.shared.limits.json_depth) {
+                Ok(()) => true,
+                Err(misbehaviour) => self.misbehaved(socket.conn(), misbehaviour),
+            };
+        };
+        let ack = packet.id.map(|id| Ack {
+            socket: socket.clone(),
+            id,
+        });
+        let call = AssertUnwindSafe(|| handler(socket, packet.args(attachments), ack));
+        match std::panic::catch_unwind(call) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) if error.is_invalid_json() => {
+                return self.misbehaved(socket.conn(), Misbehaviour::InvalidJson);
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(event = %name, socket = %socket.id(), %error, "arguments do not fit the handler");
+            }
+            Err(_) => socket.handler_failed(),
+        }
+        true
+    }
+
+    /// A client asks for a namespace.
+    fn on_connect(self: &Rc<Self>, conn: ConnId, packet: &Packet<'_>) -> bool {
+        // Clients of the older protocol append a query.
+        let name = packet.namespace.split('?').next().unwrap_or_default();
+        if packet.check(self.shared.limits.json_depth).is_err() {
+            return self.misbehaved(conn, Misbehaviour::InvalidJson);
+        }
+        let (handshake, joined, known) = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => {
+                session.connect_by = Millis::NEVER;
+                let known = session.sockets.iter().any(|s| s.namespace_name() == name);
+                (session.handshake.clone(), session.sockets.len(), known)
+            }
+            None => return false,
+        };
+        self.schedule(&mut self.local.shard(), conn);
+        let Some(namespace) = self.shared.namespaces.get(name).cloned() else {
+            self.refuse(conn, name, "Invalid namespace");
+            return true;
+        };
+        if known {
+            return true;
+        }
+        if joined >= self.shared.limits.namespaces {
+            return self.misbehaved(conn, Misbehaviour::TooManyNamespaces);
+        }
+        let auth =
+            (!packet.payload.is_empty()).then(|| RawValue::from_string(packet.payload.to_owned()));
+        let Ok(auth) = auth.transpose() else {
+            return self.misbehaved(conn, Misbehaviour::InvalidJson);
+        };
+        let socket = Socket::new(
+            conn,
+            namespace.clone(),
+            handshake,
+            auth,
+            self.shared.clone(),
+        );
+        match admit(&namespace, &socket) {
+            Ok(()) => self.join(conn, &namespace, socket),
+            Err(message) => self.refuse(conn, name, &message),
+        }
+        true
+    }
+
+    /// The socket is in: the client hears of it first, then the handlers do.
+    fn join(&self, conn: ConnId, namespace: &Arc<Namespace>, socket: Socket) {
+        let id = socket.id();
+        let reply = wire::message(None, |out| {
+            let admission = Admission { sid: id.as_str() };
+            encode_connect(out, &namespace.name, Some(&admission)).map(|()| Vec::new())
+        });
+        match reply {
+            Ok(frame) => self.send_frame(conn, frame),
+            Err(error) => return tracing::error!(%error, "the admission cannot be encoded"),
+        }
+        if let Some(session) = self.sessions.borrow_mut().get(conn) {
+            session.sockets.push(socket.clone());
+        }
+        if let Err(error) = Shared::send(&self.shared, Op::Join(namespace.everybody(), conn)) {
+            tracing::error!(%error, "a socket could not join its namespace");
+        }
+        for handler in &namespace.on_connect {
+            if std::panic::catch_unwind(AssertUnwindSafe(|| handler(&socket))).is_err() {
+                return socket.handler_failed();
+            }
+        }
+    }
+
+    fn refuse(&self, conn: ConnId, namespace: &str, message: &str) {
+        let reply = wire::message(None, |out| {
+            encode_connect_error(out, namespace, message, None::<&()>).map(|()| Vec::new())
+        });
+        if let Ok(frame) = reply {
+            self.send_frame(conn, frame);
+        }
+    }
+
+    /// The client leaves one namespace; its session goes on.
+    fn leave(&self, conn: ConnId, socket: &Socket) {
+        if let Some(session) = self.sessions.borrow_mut().get(conn) {
+            session.sockets.retain(|s| s.id() != socket.id());
+        }
+        let everybody = socket.namespace().everybody();
+        if let Err(error) = Shared::send(&self.shared, Op::Leave(everybody, conn)) {
+            tracing::error!(%error, "a socket could not leave its namespace");
+        }
+        socket.ended("client namespace disconnect");
+    }
+}
+
+/// Asks the namespace's middleware, in order.
+fn admit(namespace: &Namespace, socket: &Socket) -> Result<(), String> {
+    for middleware in &namespace.middleware {
+        let call = AssertUnwindSafe(|| middleware(socket));
+        std::panic::catch_unwind(call).unwrap_or_else(|_| Err("internal error".to_owned()))?;
+    }
+    Ok(())
+}

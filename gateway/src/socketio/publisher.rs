@@ -1,0 +1,62 @@
+//! A publisher for a thread of the application's own: a game's tick, say.
+//!
+//! Promises: everything one publisher does reaches each socket in order, and nothing is sent before
+//! [`flush`](Publisher::flush): a tick's events are one write a socket. A thread that has a publisher
+//! uses it for everything, or its order is lost.
+
+use ringside_core::Class;
+use serde::Serialize;
+
+use super::{EmitError, Room, Socket};
+use crate::{shared::Op, wire};
+
+/// The way from one thread to all sockets.
+#[derive(Debug)]
+pub struct Publisher(pub(crate) ringside_core::Publisher);
+
+impl Publisher {
+    /// Sends an event to everybody in a room: encoded once.
+    pub fn emit<T: Serialize + ?Sized>(
+        &mut self,
+        room: &Room,
+        class: Class,
+        event: &str,
+        args: &T,
+    ) -> Result<(), EmitError> {
+        self.send(Op::Publish(&room.topic, class, room.frame(event, args)?))
+    }
+
+    /// Sends an event to one socket.
+    pub fn emit_to<T: Serialize + ?Sized>(
+        &mut self,
+        socket: &Socket,
+        class: Class,
+        event: &str,
+        args: &T,
+    ) -> Result<(), EmitError> {
+        let nsp = socket.namespace_name();
+        let frame = wire::message(None, |out| {
+            ringside_proto::socketio::encode_event(out, nsp, None, event, args, None)
+        })?;
+        self.send(Op::Unicast(socket.conn(), class, frame))
+    }
+
+    /// Has a socket join a room: it gets this publisher's later events, not its earlier ones.
+    pub fn join(&mut self, room: &Room, socket: &Socket) -> Result<(), EmitError> {
+        self.send(Op::Join(&room.topic, socket.conn()))
+    }
+
+    /// Has a socket leave a room.
+    pub fn leave(&mut self, room: &Room, socket: &Socket) -> Result<(), EmitError> {
+        self.send(Op::Leave(&room.topic, socket.conn()))
+    }
+
+    /// Sends everything so far: call it at the end of the tick.
+    pub fn flush(&mut self) {
+        self.0.flush();
+    }
+
+    fn send(&mut self, op: Op<'_>) -> Result<(), EmitError> {
+        op.publish(&mut self.0).map_err(EmitError::from)
+    }
+}
