@@ -8,8 +8,11 @@
 /// | class | full lane | backlogged socket |
 /// |---|---|---|
 /// | `Reliable` | waits in the overflow, then the publisher gets an error | queued, in order; at the bound the connection closes with a reason |
-/// | `Latest(key)` | replaces the waiting frame of the same topic and key | replaces the unsent frame of the same key |
+/// | `Latest(key)` | replaces the waiting frame for the same topic (or connection) and key | replaces the unsent frame of the same key |
 /// | `Volatile` | dropped | dropped |
+///
+/// On its socket a key is the connection's, whatever topic it came by: topics whose newest frames
+/// must not replace each other use different keys.
 ///
 /// Every outcome is counted (see [`Stats`](crate::Stats)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

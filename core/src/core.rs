@@ -16,7 +16,7 @@ use crate::{
     lane::Ring,
     op::{AppMessage, Op},
     publisher::Publisher,
-    shard::ShardSeed,
+    shard::{ShardSeed, Source},
     stats::{PaddedCounters, Stats},
     sync::{Arc, AtomicU64, Mutex, Ordering, lock},
     topic::{Directory, SHARDS_MAX, Topic},
@@ -36,7 +36,7 @@ pub struct Core(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) gates: Box<[ShardGate]>,
-    directory: Arc<Directory>,
+    directory: Directory,
     /// One bit per publisher's seat that is taken.
     seats: Mutex<u64>,
     pub(crate) publishers: Box<[PaddedCounters]>,
@@ -68,7 +68,7 @@ impl Core {
         }
         let shared = Shared {
             gates: (0..shards).map(|_| ShardGate::new()).collect(),
-            directory: Arc::new(Directory::default()),
+            directory: Directory::new(),
             seats: Mutex::new(0),
             publishers: (0..PUBLISHERS_MAX)
                 .map(|_| PaddedCounters::default())
@@ -217,6 +217,15 @@ impl Shared {
     }
 }
 
+impl LaneGate {
+    pub(crate) fn new() -> Self {
+        Self {
+            ring: Arc::new(Ring::new()),
+            spill: Arc::new(crate::spill::Spill::new()),
+        }
+    }
+}
+
 impl ShardGate {
     fn new() -> Self {
         Self {
@@ -230,14 +239,19 @@ impl ShardGate {
 
     /// The lane of a seat, made on first use.
     pub(crate) fn lane(&self, seat: usize) -> LaneGate {
-        let make = || LaneGate {
-            ring: Arc::new(Ring::new()),
-            spill: Arc::new(crate::spill::Spill::new()),
-        };
-        let lane = self.lanes[seat].get_or_init(make).clone();
+        let lane = self.lanes[seat].get_or_init(LaneGate::new).clone();
         // Release: pairs with the Acquire load in `Shard::turn`: a shard that sees the bit sees the lane.
         self.lanes_made.fetch_or(1 << seat, Ordering::Release);
         lane
+    }
+}
+
+impl Drop for ShardGate {
+    fn drop(&mut self) {
+        // Publishers and the shard are gone: they kept this alive. What came after the shard's last
+        // look (or before a seed ever grew) still owns frames and topics.
+        let made = self.lanes.iter().filter_map(OnceLock::get);
+        made.for_each(|lane| drop(Source::new(lane.clone())));
     }
 }
 

@@ -17,7 +17,7 @@ use std::task::Waker;
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{AtomicU32, Mutex, Ordering, fence, lock};
+use crate::sync::{AtomicU32, Mutex, Ordering, Promise, full_fence, lock};
 
 const AWAKE: u32 = 0;
 const PARKED: u32 = 1;
@@ -46,22 +46,23 @@ impl Doorbell {
 
     /// The shard wants to sleep. It must look at everything once more after this.
     pub(crate) fn park(&self) {
-        // Relaxed: ordered by the fence.
-        self.parked.store(PARKED, Ordering::Relaxed);
+        // AcqRel: pairs with the swap in `ring`, so that a shard that woke for another reason knows
+        // of a ring it has not heard yet. The order against the lanes is the fence's.
+        self.parked.swap(PARKED, Ordering::AcqRel);
         // SeqCst: partner of the fence in `publisher_fence`.
-        fence(Ordering::SeqCst);
+        full_fence(Promise::ShardFence);
     }
 
     /// The shard stays awake after all, or has woken for another reason.
     pub(crate) fn unpark(&self) {
-        // Relaxed: a publisher that still sees `PARKED` wakes the shard once too often.
-        self.parked.store(AWAKE, Ordering::Relaxed);
+        // AcqRel: as in `park`. A publisher that still sees `PARKED` wakes the shard once too often.
+        self.parked.swap(AWAKE, Ordering::AcqRel);
     }
 
     /// The publisher's half: once per flush, after all tails are published, before any `ring`.
     pub(crate) fn publisher_fence() {
         // SeqCst: partner of the fence in `park`.
-        fence(Ordering::SeqCst);
+        full_fence(Promise::PublisherFence);
     }
 
     /// Wakes the shard if it sleeps. Returns whether it did.

@@ -14,7 +14,7 @@
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{Arc, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Arc, AtomicPtr, AtomicU32, AtomicU64, Ordering, Promise, Witness, release};
 
 /// Slots in a lane. 1024 × 16 B = 16 KiB: a game tick of hundreds of operations fits, and the ring
 /// stays in the first-level cache. Small under loom, so that the ring wraps within a model.
@@ -32,6 +32,8 @@ pub(crate) struct Desc {
 struct Slot {
     word: AtomicPtr<()>,
     meta: AtomicU64,
+    /// Stands for the slot, in a model: who may touch it is what the positions are for.
+    witness: Witness,
 }
 
 #[cfg(not(loom))]
@@ -54,6 +56,7 @@ impl Ring {
         let slot = |_| Slot {
             word: AtomicPtr::new(std::ptr::null_mut()),
             meta: AtomicU64::new(0),
+            witness: Witness::new(),
         };
         Self {
             slots: (0..CAPACITY).map(slot).collect(),
@@ -110,6 +113,7 @@ impl Producer {
     pub(crate) fn stage(&mut self, desc: Desc) {
         debug_assert!(self.staged.wrapping_sub(self.head_seen) < CAPACITY);
         let slot = self.ring.slot(self.staged);
+        slot.witness.write();
         // Relaxed: ordered by the Release store of `tail` in `publish`.
         slot.word.store(desc.word, Ordering::Relaxed);
         slot.meta.store(desc.meta, Ordering::Relaxed);
@@ -124,7 +128,9 @@ impl Producer {
         self.published = self.staged;
         // Release: pairs with the Acquire load of `tail` in `Consumer::available`. The slots written
         // above are visible to a consumer that sees this tail.
-        self.ring.tail.store(self.staged, Ordering::Release);
+        self.ring
+            .tail
+            .store(self.staged, release(Promise::LaneTail));
         true
     }
 }
@@ -137,9 +143,11 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
-    pub(crate) fn new(ring: Arc<Ring>) -> Self {
-        // Relaxed: only this consumer ever stores `head`, and it is made once per ring.
-        let head = ring.head.load(Ordering::Relaxed);
+    /// Takes up reading where the ring's last consumer stopped.
+    pub(crate) fn resume(ring: Arc<Ring>) -> Self {
+        // Acquire: pairs with the Release store of `head` in `release`, made by the last consumer;
+        // the ring's owner orders the two already, this keeps the rule visible.
+        let head = ring.head.load(Ordering::Acquire);
         Self {
             ring,
             head,
@@ -170,6 +178,7 @@ impl Consumer {
             return None;
         }
         let slot = self.ring.slot(self.head);
+        slot.witness.read();
         // Relaxed: ordered by the Acquire load of `tail`.
         let desc = Desc {
             word: slot.word.load(Ordering::Relaxed),
@@ -183,7 +192,7 @@ impl Consumer {
     pub(crate) fn release(&mut self) {
         // Release: pairs with the Acquire load of `head` in `Producer::has_room`. The reads above
         // are done before the producer may write these slots again.
-        self.ring.head.store(self.head, Ordering::Release);
+        self.ring.head.store(self.head, release(Promise::LaneHead));
     }
 }
 
@@ -201,7 +210,7 @@ mod tests {
     #[test]
     fn staged_descriptors_are_invisible_until_published() {
         let ring = Arc::new(Ring::new());
-        let (mut producer, mut consumer) = (Producer::resume(ring.clone()), Consumer::new(ring));
+        let (mut producer, mut consumer) = (Producer::resume(ring.clone()), Consumer::resume(ring));
         producer.stage(desc(1));
         assert_eq!(consumer.next(), None);
         assert!(producer.publish());
@@ -214,7 +223,7 @@ mod tests {
     fn a_full_ring_has_no_room_until_the_consumer_releases() {
         // Start just below the wrap of the positions, so that the ring is full across it.
         let ring = Arc::new(Ring::starting_at(u32::MAX - CAPACITY / 2));
-        let (mut producer, mut consumer) = (Producer::resume(ring.clone()), Consumer::new(ring));
+        let (mut producer, mut consumer) = (Producer::resume(ring.clone()), Consumer::resume(ring));
         for n in 0..CAPACITY {
             assert!(producer.has_room(1));
             producer.stage(desc(n as usize));
@@ -235,7 +244,7 @@ mod tests {
     #[test]
     fn a_second_producer_takes_up_where_the_first_stopped() {
         let ring = Arc::new(Ring::new());
-        let mut consumer = Consumer::new(ring.clone());
+        let mut consumer = Consumer::resume(ring.clone());
         for n in 0..3 {
             let mut producer = Producer::resume(ring.clone());
             producer.stage(desc(n));

@@ -60,6 +60,8 @@ mod error;
 mod frame;
 mod ident;
 mod lane;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod op;
 mod publisher;
 mod shard;

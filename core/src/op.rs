@@ -42,7 +42,7 @@ pub(crate) enum Op {
     },
     Compose {
         topic: TopicId,
-        composer: Arc<dyn Compose>,
+        composer: std::sync::Arc<dyn Compose>,
     },
     Unicast {
         conn: ConnId,
@@ -62,6 +62,13 @@ pub(crate) enum Op {
         reason: u16,
     },
     App(AppMessage),
+}
+
+/// Whom a frame is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Topic(TopicId),
+    Conn(ConnId),
 }
 
 #[derive(Clone, Copy)]
@@ -90,16 +97,14 @@ impl Op {
         }
     }
 
-    /// The key under which a newer operation replaces this one while it waits.
-    pub(crate) fn latest_key(&self) -> Option<(TopicId, u32)> {
-        match self {
-            Self::Publish {
-                topic,
-                class: class @ Class::Latest(_),
-                ..
-            } => Some((*topic, class.to_bits())),
-            _ => None,
-        }
+    /// Under what a newer operation replaces this one while it waits.
+    pub(crate) fn latest(&self) -> Option<(Target, Class)> {
+        let (target, class) = match self {
+            Self::Publish { topic, class, .. } => (Target::Topic(*topic), *class),
+            Self::Unicast { conn, class, .. } => (Target::Conn(*conn), *class),
+            _ => return None,
+        };
+        matches!(class, Class::Latest(_)).then_some((target, class))
     }
 
     pub(crate) fn is_volatile(&self) -> bool {
@@ -214,7 +219,7 @@ impl Decoder {
         }
         if code == Code::Compose as u32 {
             // SAFETY: `Compose` words come from `Box::into_raw` of this very type.
-            let composer = *unsafe { Box::from_raw(word.cast::<Arc<dyn Compose>>()) };
+            let composer = *unsafe { Box::from_raw(word.cast::<std::sync::Arc<dyn Compose>>()) };
             return Some(Op::Compose {
                 topic: TopicId(high),
                 composer,
@@ -273,9 +278,7 @@ mod tests {
 
     #[test]
     fn every_operation_survives_its_descriptors() {
-        let topic = std::sync::Arc::new(Directory::default())
-            .anonymous()
-            .unwrap();
+        let topic = Directory::new().anonymous().unwrap();
         let conn = ConnId::new(3, 70_000, u32::MAX);
         let frame = Frame::from_bytes(b"abc", 5);
         let class = Class::Latest(Key::new(Key::MAX).unwrap());

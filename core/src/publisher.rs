@@ -20,7 +20,7 @@ use crate::{
     op::{AppMessage, Op, encode, publish_desc},
     spill::Spilled,
     stats::Counters,
-    sync::Arc,
+    sync::{Arc, Promise, kept},
     topic::Topic,
 };
 
@@ -257,7 +257,9 @@ impl Publisher {
             return counters.dropped.add(1);
         }
         // Before the overflow is visible the ring must be, see `Spill::push`.
-        lane.producer.publish();
+        if kept(Promise::RingFirst) {
+            lane.producer.publish();
+        }
         lane.spilling = true;
         let spilled = lane.gate.spill.push(op);
         let counters = self.counters();

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// Operations that may wait for one shard, of one publisher. 16,384 × 40 B = 640 KiB: what a shard
-/// that is late by a whole tick of a thousand clients' replies needs, and no more.
+/// that is late by a whole tick of a thousand clients' replies needs, and no more. While the shard
+/// works off what it took, as many may gather behind it.
 pub(crate) const SPILL_MAX: usize = if cfg!(loom) { 2 } else { 16_384 };
 
 pub(crate) struct Spill {
@@ -88,8 +89,8 @@ impl Spill {
 }
 
 fn position_of_older(queue: &VecDeque<Op>, op: &Op) -> Option<usize> {
-    let key = op.latest_key()?;
+    let latest = op.latest()?;
     queue
         .iter()
-        .position(|waiting| waiting.latest_key() == Some(key))
+        .position(|waiting| waiting.latest() == Some(latest))
 }

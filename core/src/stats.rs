@@ -13,7 +13,7 @@
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{Ordering, Statistic};
 
 /// A snapshot of the counters of one shard, one publisher, or the whole core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,7 +95,7 @@ counters!(
 
 /// One counter with one writer.
 #[derive(Default)]
-pub(crate) struct Counter(AtomicU64);
+pub(crate) struct Counter(Statistic);
 
 impl Counter {
     pub(crate) fn add(&self, n: u64) {

@@ -18,7 +18,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::{
     error::SetupError,
-    sync::{Arc, AtomicU64, Mutex, Ordering, lock},
+    sync::{Arc, AtomicU64, Mutex, Ordering, Promise, kept, lock},
 };
 
 /// Shards in one core. The bits of [`Topic`]'s interest word that are left after the joins' count.
@@ -50,7 +50,7 @@ pub struct Topic(Arc<Inner>);
 pub(crate) struct Inner {
     id: TopicId,
     interest: AtomicU64,
-    directory: Arc<Directory>,
+    directory: Directory,
     name: Option<Box<str>>,
 }
 
@@ -96,7 +96,8 @@ impl Topic {
     /// The shard has no subscriber left: clears its bit, unless a join is in flight to any shard.
     /// Then the bit stays until a later leave, and frames that arrive are counted as stale.
     pub(crate) fn leave_if_idle(&self, shard: usize) -> bool {
-        let clear = |word: u64| (word < JOIN_ONE).then_some(word & !(1 << shard));
+        let idle = |word: u64| word < JOIN_ONE || !kept(Promise::JoinsHoldBits);
+        let clear = |word: u64| idle(word).then_some(word & !(1 << shard));
         // AcqRel: as in `join_started`; a join that starts after this sets the bit again.
         self.0
             .interest
@@ -127,8 +128,8 @@ impl Drop for Inner {
 }
 
 /// All topics alive: names and free ids. Cold: asked when a topic is made or dropped.
-#[derive(Default)]
-pub(crate) struct Directory(Mutex<Table>);
+#[derive(Clone)]
+pub(crate) struct Directory(Arc<Mutex<Table>>);
 
 #[derive(Default)]
 struct Table {
@@ -145,15 +146,19 @@ struct Named {
 }
 
 impl Directory {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Table::default())))
+    }
+
     /// A topic without a name.
-    pub(crate) fn anonymous(self: &Arc<Self>) -> Result<Topic, SetupError> {
+    pub(crate) fn anonymous(&self) -> Result<Topic, SetupError> {
         let id = lock(&self.0).take_id()?;
         Ok(self.make(id, None))
     }
 
     /// The living topic of this name, or a new one.
     #[cfg(not(loom))]
-    pub(crate) fn named(self: &Arc<Self>, name: &str) -> Result<Topic, SetupError> {
+    pub(crate) fn named(&self, name: &str) -> Result<Topic, SetupError> {
         let mut table = lock(&self.0);
         if let Some(topic) = table
             .named
@@ -174,7 +179,7 @@ impl Directory {
         Ok(topic)
     }
 
-    fn make(self: &Arc<Self>, id: TopicId, name: Option<Box<str>>) -> Topic {
+    fn make(&self, id: TopicId, name: Option<Box<str>>) -> Topic {
         let directory = self.clone();
         Topic(Arc::new(Inner {
             id,
@@ -213,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_shard_keeps_its_bit_while_a_join_is_in_flight() {
-        let topic = Arc::new(Directory::default()).anonymous().unwrap();
+        let topic = Directory::new().anonymous().unwrap();
         topic.subscribed(2);
         topic.join_started(2);
         assert!(!topic.leave_if_idle(2));
@@ -225,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_name_means_one_topic_while_anybody_holds_it() {
-        let directory = Arc::new(Directory::default());
+        let directory = Directory::new();
         let first = directory.named("lobby").unwrap();
         assert_eq!(directory.named("lobby").unwrap().id(), first.id());
         let id = first.id();
@@ -240,7 +245,7 @@ mod tests {
 
     #[test]
     fn ids_return_with_another_generation_only_when_all_were_used() {
-        let directory = Arc::new(Directory::default());
+        let directory = Directory::new();
         lock(&directory.0).made = TOPICS_MAX as u32 - 1;
         let last = directory.anonymous().unwrap();
         assert_eq!(

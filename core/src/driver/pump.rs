@@ -3,7 +3,13 @@
 //! Promises: between two turns every other task of the shard that is ready gets to run, so reads and
 //! writes take turns; the doorbell is armed before it sleeps, so nothing is missed.
 
-use std::{future::poll_fn, pin::pin, rc::Rc, task::Poll, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    rc::Rc,
+    task::Poll,
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep_until};
 
@@ -22,8 +28,9 @@ pub(super) async fn pump<S: DriverSink>(local: Rc<Local<S>>, mut host: impl Host
         // What the host published within the turn.
         local.flush();
         if !work.is_idle() || !local.shard().park(cx.waker()) {
-            // Let the others run, then look again.
-            cx.waker().wake_by_ref();
+            // Look again, but only after the runtime has run the others and asked the system for news:
+            // waking ourselves at once would let it take dozens of turns between two such looks.
+            let _ = pin!(tokio::task::yield_now()).poll(cx);
             return Poll::<()>::Pending;
         }
         let wake_at = local.shard().next_deadline();

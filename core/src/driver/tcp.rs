@@ -21,8 +21,9 @@ use crate::{CloseReason, ConnId, Run, Sink, Wrote};
 /// Streams by slot. See the module's documentation.
 #[derive(Default)]
 pub struct TcpSink {
-    /// The dense half: what a write touches.
-    streams: Vec<Option<TcpStream>>,
+    /// The dense half: what a write touches. With each stream the generation of its connection, so
+    /// that an identity that is out of date finds nobody.
+    streams: Vec<Option<(u32, TcpStream)>>,
     readers: Vec<Option<AbortHandle>>,
     blocked: Vec<ConnId>,
     watchers: HashMap<ConnId, AbortHandle>,
@@ -36,20 +37,23 @@ impl TcpSink {
             self.streams.resize_with(slot + 1, || None);
             self.readers.resize_with(slot + 1, || None);
         }
-        self.streams[slot] = Some(stream);
+        self.streams[slot] = Some((conn.generation(), stream));
     }
 
     /// Names the task that reads the connection, to be aborted when it closes.
     pub fn set_reader(&mut self, conn: ConnId, reader: AbortHandle) {
         match self.readers.get_mut(conn.slot()) {
-            Some(slot) if self.streams[conn.slot()].is_some() => *slot = Some(reader),
+            Some(slot) if is_of(&self.streams[conn.slot()], conn) => *slot = Some(reader),
             _ => reader.abort(),
         }
     }
 
     /// The connection's stream, while it has one.
     pub fn stream(&self, conn: ConnId) -> Option<&TcpStream> {
-        self.streams.get(conn.slot())?.as_ref()
+        match self.streams.get(conn.slot()) {
+            Some(Some((generation, stream))) if *generation == conn.generation() => Some(stream),
+            _ => None,
+        }
     }
 
     /// Takes the stream back, without closing it.
@@ -57,11 +61,19 @@ impl TcpSink {
         if let Some(watcher) = self.watchers.remove(&conn) {
             watcher.abort();
         }
-        if let Some(reader) = self.readers.get_mut(conn.slot()).and_then(Option::take) {
+        let slot = self.streams.get_mut(conn.slot())?;
+        if !is_of(slot, conn) {
+            return None;
+        }
+        if let Some(reader) = self.readers[conn.slot()].take() {
             reader.abort();
         }
-        self.streams.get_mut(conn.slot())?.take()
+        slot.take().map(|(_, stream)| stream)
     }
+}
+
+fn is_of(slot: &Option<(u32, TcpStream)>, conn: ConnId) -> bool {
+    matches!(slot, Some((generation, _)) if *generation == conn.generation())
 }
 
 /// Writes what the kernel takes without waiting.
@@ -86,7 +98,7 @@ fn write(stream: &TcpStream, wire: &[u8]) -> Wrote {
 
 impl Sink for TcpSink {
     fn submit(&mut self, conn: ConnId, run: &Run<'_>) -> Wrote {
-        let Some(Some(stream)) = self.streams.get(conn.slot()) else {
+        let Some(stream) = self.stream(conn) else {
             return Wrote::Gone;
         };
         let wrote = write(stream, run.wire());
@@ -115,6 +127,11 @@ impl DriverSink for TcpSink {
     }
 
     fn set_watcher(&mut self, conn: ConnId, task: AbortHandle) {
-        self.watchers.insert(conn, task);
+        if self.stream(conn).is_some() {
+            self.watchers.insert(conn, task);
+        } else {
+            // Closed since it blocked.
+            task.abort();
+        }
     }
 }

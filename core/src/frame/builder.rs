@@ -17,6 +17,9 @@ use crate::ident::ConnId;
 /// Payload bytes a new builder has room for before it grows: most game messages are shorter.
 const PAYLOAD_GUESS: usize = 214;
 
+/// What headroom holds until a header comes. Headers are short, so one piece is the rule.
+const ZEROS: [u8; 64] = [0; 64];
+
 /// A message being written. Implements [`BufMut`] and [`io::Write`].
 ///
 /// ```
@@ -62,8 +65,8 @@ impl FrameBuilder {
     /// When the two together exceed [`FRAME_BYTES_MAX`].
     pub fn with_capacity(headroom: usize, payload: usize) -> Self {
         let mut raw = Unique::with_capacity(headroom.saturating_add(payload));
-        for _ in 0..headroom {
-            raw.extend(&[0]);
+        for start in (0..headroom).step_by(ZEROS.len()) {
+            raw.extend(&ZEROS[..ZEROS.len().min(headroom - start)]);
         }
         Self {
             raw,

@@ -20,7 +20,7 @@ use std::{
 
 use crate::{
     ident::ConnId,
-    sync::{AtomicU32, Ordering, fence},
+    sync::{AtomicU32, Ordering, Promise, Witness, fence, release},
 };
 
 /// Largest number of bytes in one frame, headroom included: 1 GiB, so that offsets fit a `u32` and
@@ -54,6 +54,8 @@ struct Header {
     len: u32,
     capacity: u32,
     meta: Meta,
+    /// Stands for the bytes, in a model.
+    witness: Witness,
 }
 
 fn layout(capacity: u32) -> Layout {
@@ -90,6 +92,7 @@ impl Unique {
             len: 0,
             capacity,
             meta: Meta::default(),
+            witness: Witness::new(),
         };
         // SAFETY: freshly allocated with this type's layout, and nobody else knows the address.
         unsafe { ptr.write(header) };
@@ -196,7 +199,15 @@ impl Drop for Unique {
 fn free(ptr: NonNull<Header>) {
     // Both callers hold the last owner: `Unique` by its type, `Shared` by the count of zero.
     // SAFETY: so the header is alive and unshared.
-    let capacity = unsafe { ptr.as_ref() }.capacity;
+    let Header {
+        capacity, witness, ..
+    } = unsafe { ptr.as_ref() };
+    let capacity = *capacity;
+    witness.end();
+    if cfg!(loom) {
+        // A model that finds a use after this must find the memory, to say so.
+        return;
+    }
     // SAFETY: as above; it is not used again.
     unsafe { drop_in_place(ptr.as_ptr()) };
     // SAFETY: allocated (or grown) with exactly this layout.
@@ -224,6 +235,7 @@ impl Shared {
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
+        self.header().witness.read();
         // SAFETY: one header past the start is inside, or at the end of, the same allocation.
         let data = unsafe { self.ptr.as_ptr().add(1) }.cast::<u8>();
         // SAFETY: `len` bytes were initialised before the frame was frozen, and are immutable since.
@@ -233,9 +245,10 @@ impl Shared {
     /// Adds `n` references that [`from_raw`](Self::from_raw) will take up.
     pub(super) fn add_refs(&self, n: u32) {
         let refs = &self.header().refs;
-        // Relaxed: if the count is one it is ours, and nobody else can change it; whoever receives
-        // the new references gets them through a lane's Release store.
-        if refs.load(Ordering::Relaxed) == 1 {
+        // If the count is one it is ours, and nobody else can change it. Acquire: pairs with the
+        // Release decrement of whoever shared it before. The store below ends that decrement's release
+        // sequence, so we pass it on: to whoever receives the new references, by a lane's Release store.
+        if refs.load(Ordering::Acquire) == 1 {
             assert!(n < REFS_MAX, "too many references to one frame");
             refs.store(1 + n, Ordering::Relaxed);
         } else {
@@ -274,9 +287,8 @@ impl Shared {
     pub(super) unsafe fn from_raw(ptr: *mut ()) -> Self {
         debug_assert!(!ptr.is_null());
         // SAFETY: the caller's pointer came from a `NonNull`.
-        Self {
-            ptr: unsafe { NonNull::new_unchecked(ptr.cast()) },
-        }
+        let ptr = unsafe { NonNull::new_unchecked(ptr.cast()) };
+        Self { ptr }
     }
 }
 
@@ -293,7 +305,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // Release: pairs with the Acquire fence below in whichever thread frees; our reads of the
         // bytes happen before it frees them.
-        if self.header().refs.fetch_sub(1, Ordering::Release) == 1 {
+        if self.header().refs.fetch_sub(1, release(Promise::FrameDrop)) == 1 {
             // Acquire: pairs with every other owner's Release decrement above.
             fence(Ordering::Acquire);
             free(self.ptr);

@@ -16,21 +16,21 @@ mod conns;
 mod flush;
 mod members;
 mod route;
+mod source;
 mod turn;
 mod wheel;
 
-use std::{collections::VecDeque, marker::PhantomData, rc::Rc, task::Waker};
+use std::{marker::PhantomData, rc::Rc, task::Waker};
 
 pub use backlog::OutboxLimits;
+pub(crate) use source::Source;
 
 use crate::{
     core::{ShardGate, Shared, bits},
     error::CloseReason,
     ident::{ConnId, Millis},
-    lane::Consumer,
-    op::{AppMessage, Decoder, Op},
+    op::AppMessage,
     sink::Sink,
-    spill::Spill,
     stats::{Counters, Stats},
     sync::{Arc, Ordering},
     topic::Topic,
@@ -47,7 +47,8 @@ const DRAIN_MAX: usize = 256;
 /// How long a connection that was asked to end may take to read its backlog: 5 s.
 const LINGER_MS: u64 = 5_000;
 
-/// The layer above, as a shard sees it. Every method runs within a turn, on the shard's thread.
+/// The layer above, as a shard sees it. Every method runs within a turn, on the shard's thread, and
+/// must not panic: unwinding leaves the turn half done, and the shard unusable.
 pub trait Host<S: Sink> {
     /// A message sent by [`Publisher::app`](crate::Publisher::app), in order with everything else of
     /// that publisher.
@@ -105,6 +106,7 @@ impl ShardSeed {
             writable: Vec::new(),
             scratch: Scratch::default(),
             now: Millis(0),
+            parked: false,
             _stays: PhantomData,
         }
     }
@@ -132,7 +134,7 @@ impl Work {
 pub struct Shard<S: Sink> {
     id: u8,
     shared: Arc<Shared>,
-    lanes: Box<[Option<LaneEnd>]>,
+    lanes: Box<[Option<Source>]>,
     lanes_known: u64,
     conns: Conns,
     members: Members,
@@ -150,6 +152,8 @@ pub struct Shard<S: Sink> {
     writable: Vec<ConnId>,
     scratch: Scratch,
     now: Millis,
+    /// The doorbell still says so.
+    parked: bool,
     /// A shard belongs to one thread.
     _stays: PhantomData<Rc<()>>,
 }
@@ -160,50 +164,7 @@ struct Scratch {
     slots: Vec<u32>,
     items: Vec<u32>,
     cork: Vec<u8>,
-}
-
-/// The shard's end of one lane.
-struct LaneEnd {
-    consumer: Consumer,
-    spill: Arc<Spill>,
-    /// Taken from the overflow, to be handled before the ring is looked at again.
-    taken: VecDeque<Op>,
-    decoder: Decoder,
-}
-
-impl LaneEnd {
-    /// The next operation in the publisher's order.
-    fn next(&mut self) -> Option<Op> {
-        if let Some(op) = self.taken.pop_front() {
-            return Some(op);
-        }
-        while let Some(desc) = self.consumer.next() {
-            // SAFETY: descriptors come from `Publisher`, which makes them with `op::encode`, in the
-            // order of the lane, and the lane hands each out once.
-            if let Some(op) = unsafe { self.decoder.decode(desc) } {
-                return Some(op);
-            }
-        }
-        if !self.spill.is_waiting() {
-            return None;
-        }
-        // The overflow comes after the ring: give the slots back and look once more under its lock.
-        self.consumer.release();
-        let consumer = &mut self.consumer;
-        self.spill.take(|| consumer.refresh() == 0, &mut self.taken);
-        self.taken.pop_front()
-    }
-
-    fn has_work(&mut self) -> bool {
-        !self.taken.is_empty() || self.consumer.refresh() > 0 || self.spill.is_waiting()
-    }
-}
-
-impl Drop for LaneEnd {
-    fn drop(&mut self) {
-        // What is still in the ring owns frames and topics.
-        while self.next().is_some() {}
-    }
+    expired: Vec<ConnId>,
 }
 
 impl<S: Sink> Shard<S> {
@@ -314,6 +275,9 @@ impl<S: Sink> Shard<S> {
     /// One turn, with the layer above.
     pub fn turn_with(&mut self, now: Millis, host: &mut impl Host<S>) -> Work {
         self.now = now;
+        if std::mem::take(&mut self.parked) {
+            self.gate().bell.unpark();
+        }
         let mut work = Work::default();
         self.drain_control(&mut work, host);
         self.drain_lanes(&mut work, host);
@@ -330,18 +294,18 @@ impl<S: Sink> Shard<S> {
     /// Prepares to sleep: `true` when nothing is waiting, and from then on the first publisher calls
     /// `waker`. `false`: take another turn.
     pub fn park(&mut self, waker: &Waker) -> bool {
-        let shared = self.shared.clone();
-        let gate = &shared.gates[self.id()];
-        gate.bell.set_waker(waker);
-        gate.bell.park();
-        self.meet_new_lanes(gate);
-        let waiting = !gate.control.is_empty()
+        let bell = &self.gate().bell;
+        bell.set_waker(waker);
+        bell.park();
+        self.meet_new_lanes();
+        let waiting = !self.gate().control.is_empty()
             || !self.writable.is_empty()
             || !self.ended.is_empty()
-            || self.lanes.iter_mut().flatten().any(LaneEnd::has_work);
+            || self.lanes.iter_mut().flatten().any(Source::has_work);
         if waiting {
-            gate.bell.unpark();
+            self.gate().bell.unpark();
         }
+        self.parked = !waiting;
         !waiting
     }
 
@@ -350,24 +314,27 @@ impl<S: Sink> Shard<S> {
         self.counters().read()
     }
 
+    fn gate(&self) -> &ShardGate {
+        &self.shared.gates[usize::from(self.id)]
+    }
+
     fn counters(&self) -> &Counters {
-        &self.shared.gates[usize::from(self.id)].counters
+        &self.gate().counters
     }
 
     fn drain_control(&mut self, work: &mut Work, host: &mut impl Host<S>) {
-        let shared = self.shared.clone();
-        let control = &shared.gates[self.id()].control;
         for _ in 0..DRAIN_MAX {
-            let Some(op) = control.pop() else { return };
+            let Some(op) = self.gate().control.pop() else {
+                return;
+            };
             work.drained += 1;
-            self.apply(op, host);
+            self.apply(op, work, host);
         }
         work.more = true;
     }
 
     fn drain_lanes(&mut self, work: &mut Work, host: &mut impl Host<S>) {
-        let shared = self.shared.clone();
-        self.meet_new_lanes(&shared.gates[self.id()]);
+        self.meet_new_lanes();
         for seat in bits(self.lanes_known) {
             // Taken out while it drains: the host may use the whole shard meanwhile.
             let Some(mut lane) = self.lanes[seat].take() else {
@@ -377,41 +344,44 @@ impl<S: Sink> Shard<S> {
             while drained < DRAIN_MAX {
                 let Some(op) = lane.next() else { break };
                 drained += 1;
-                self.apply(op, host);
+                self.apply(op, work, host);
             }
-            lane.consumer.release();
+            lane.release();
             work.drained += drained;
             work.more |= drained == DRAIN_MAX;
             self.lanes[seat] = Some(lane);
         }
     }
 
-    fn meet_new_lanes(&mut self, gate: &ShardGate) {
+    fn meet_new_lanes(&mut self) {
         // Acquire: pairs with the Release in `ShardGate::lane`.
-        let made = gate.lanes_made.load(Ordering::Acquire);
+        let made = self.gate().lanes_made.load(Ordering::Acquire);
         for seat in bits(made & !self.lanes_known) {
-            let lane = gate.lane(seat);
-            self.lanes[seat] = Some(LaneEnd {
-                consumer: Consumer::new(lane.ring),
-                spill: lane.spill,
-                taken: VecDeque::new(),
-                decoder: Decoder::default(),
-            });
+            self.lanes[seat] = Some(Source::new(self.gate().lane(seat)));
         }
         self.lanes_known = made;
     }
 
     fn expire(&mut self, now: Millis, host: &mut impl Host<S>) {
-        let mut slots = std::mem::take(&mut self.scratch.slots);
-        self.wheel.advance(now, |slot| slots.push(slot));
-        for slot in slots.drain(..) {
+        let mut expired = std::mem::take(&mut self.scratch.expired);
+        self.wheel
+            .advance(now, |slot| expired.push(self.conns.id(slot)));
+        for conn in expired.drain(..) {
+            // The host may have closed it or moved its deadline on the way here.
+            let Some(slot) = self
+                .conns
+                .find(conn)
+                .filter(|slot| !self.wheel.is_set(*slot))
+            else {
+                continue;
+            };
             match self.conns.get(slot).state {
-                State::Open => host.expired(self, self.conns.id(slot)),
+                State::Open => host.expired(self, conn),
                 State::Closing { .. } => self.end(slot, CloseReason::LingerExpired),
                 State::Free => {}
             }
         }
-        self.scratch.slots = slots;
+        self.scratch.expired = expired;
     }
 
     fn tell_ended(&mut self, host: &mut impl Host<S>) {
@@ -426,32 +396,51 @@ impl<S: Sink> Shard<S> {
     /// Ends a connection, whatever waits for it.
     fn end(&mut self, slot: u32, reason: CloseReason) {
         let id = self.conns.id(slot);
-        let shard = self.id();
-        self.members
-            .leave_all(slot, &mut self.conns.memberships, |topic| {
-                topic.leave_if_idle(shard);
-            });
+        self.forget(slot);
+        if reason == CloseReason::SlowConsumer {
+            self.counters().slow_consumers.add(1);
+        }
+        self.sink.close(id, reason);
+        self.ended.push((id, reason));
+    }
+
+    /// Ends a connection as far as the shard's own tables go.
+    fn forget(&mut self, slot: u32) {
+        self.leave_all(slot);
         self.wheel.clear(slot);
-        let mut waiting = self
-            .conns
-            .get(slot)
-            .backlog
-            .as_ref()
-            .map_or(0, |b| b.len() as u64);
+        let backlog = self.conns.get(slot).backlog.as_ref();
+        let waiting = backlog.map_or(0, |backlog| backlog.len() as u64);
         let mut items = std::mem::take(&mut self.scratch.items);
         self.conns.take_notes(slot, &self.turn, &mut items);
         let noted: u64 = items.iter().map(|item| self.turn.units(*item)).sum();
         self.scratch.items = items;
-        waiting += noted;
         self.conns.free(slot);
         let counters = self.counters();
         counters.accepted.add(noted);
-        counters.disconnected.add(waiting);
+        counters.disconnected.add(noted + waiting);
         counters.connections.sub(1);
-        if reason == CloseReason::SlowConsumer {
-            counters.slow_consumers.add(1);
+    }
+}
+
+/// The end of the shard's life. Its sink goes with it, and nobody is left to be told; the counters
+/// stay readable, so what waited is accounted for, and topics forget the shard.
+impl<S: Sink> Drop for Shard<S> {
+    fn drop(&mut self) {
+        // Before `shared` goes, for its last owner empties the lanes as well: one reader at a time.
+        let lanes = std::mem::take(&mut self.lanes);
+        if std::thread::panicking() {
+            // The turn is half done: its tables are not to be relied on.
+            return;
         }
-        self.sink.close(id, reason);
-        self.ended.push((id, reason));
+        let open: Vec<u32> = self.conns.slots().collect();
+        open.into_iter().for_each(|slot| self.forget(slot));
+        while let Some(op) = self.gate().control.pop() {
+            self.bury(op);
+        }
+        for mut lane in lanes.into_iter().flatten() {
+            while let Some(op) = lane.next() {
+                self.bury(op);
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! noted once per subscriber. An operation for nobody is counted as stale, and changes nothing.
 
 use super::{
-    Host, LINGER_MS, Shard,
+    Host, LINGER_MS, Shard, Work,
     conns::State,
     turn::{Item, Routed},
 };
@@ -18,6 +18,10 @@ use crate::{
     topic::{Topic, TopicId},
 };
 
+/// Bytes that routing may gather before they are written, although the turn is not over: 16 MiB, a
+/// hundred times a busy turn's need, bounds the memory that bursts leave behind.
+const TURN_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Frames at the end of the turn's list that all go to one topic.
 pub(crate) struct OpenItem {
     topic: TopicId,
@@ -25,31 +29,46 @@ pub(crate) struct OpenItem {
 }
 
 impl<S: Sink> Shard<S> {
-    pub(super) fn apply(&mut self, op: Op, host: &mut impl Host<S>) {
-        if let Op::Publish {
-            topic,
-            class,
-            frame,
-        } = op
-        {
-            return self.publish(topic, class, frame);
+    pub(super) fn apply(&mut self, op: Op, work: &mut Work, host: &mut impl Host<S>) {
+        // Everything but a publish may change who subscribes, or comes between two publishes.
+        if !matches!(op, Op::Publish { .. }) {
+            self.close_open_item();
         }
-        // Everything else may change who subscribes, or comes between two publishes.
-        self.close_open_item();
         match op {
-            Op::Publish { .. } => {}
-            Op::Compose { topic, composer } => self.compose(topic, &*composer),
+            Op::Publish {
+                topic,
+                class,
+                frame,
+            } => self.publish(topic, class, frame),
+            Op::Compose { topic, composer } => self.compose(topic, &*composer, work),
             Op::Unicast { conn, class, frame } => self.unicast(conn, class, frame),
             Op::Join { conn, topic } => {
                 self.join(conn, &topic);
-                topic.join_arrived();
-                if self.members.of(topic.id()).len() == 0 {
-                    topic.leave_if_idle(self.id());
-                }
+                self.join_arrived(&topic);
             }
             Op::Leave { conn, topic } => self.leave(conn, &topic),
             Op::Disconnect { conn, reason } => self.disconnect(conn, reason),
             Op::App(message) => host.app(self, message),
+        }
+        if self.turn.bytes_held() > TURN_BYTES_MAX {
+            self.close_open_item();
+            self.write_all(work);
+        }
+    }
+
+    /// What is left of an operation that comes too late for the shard itself.
+    pub(super) fn bury(&self, op: Op) {
+        match op {
+            Op::Publish { .. } | Op::Compose { .. } | Op::Unicast { .. } => self.count_stale(1),
+            Op::Join { topic, .. } => self.join_arrived(&topic),
+            Op::Leave { .. } | Op::Disconnect { .. } | Op::App(_) => {}
+        }
+    }
+
+    fn join_arrived(&self, topic: &Topic) {
+        topic.join_arrived();
+        if self.members.of(topic.id()).len() == 0 {
+            topic.leave_if_idle(self.id());
         }
     }
 
@@ -92,13 +111,20 @@ impl<S: Sink> Shard<S> {
         }
     }
 
-    fn compose(&mut self, topic: TopicId, composer: &dyn Compose) {
+    fn compose(&mut self, topic: TopicId, composer: &dyn Compose, work: &mut Work) {
         let mut slots = std::mem::take(&mut self.scratch.slots);
         slots.extend(self.members.of(topic));
         if slots.is_empty() {
             self.count_stale(1);
         }
         for slot in slots.drain(..) {
+            if self.turn.bytes_held() > TURN_BYTES_MAX {
+                self.write_all(work);
+            }
+            // A write may have found it gone.
+            if self.conns.get(slot).state != State::Open {
+                continue;
+            }
             let from = self.turn.composed.len() as u32;
             let mut outbox = Outbox {
                 bytes: &mut self.turn.composed_bytes,
@@ -149,14 +175,18 @@ impl<S: Sink> Shard<S> {
         let Some(slot) = self.open_slot(conn) else {
             return;
         };
+        self.leave_all(slot);
+        self.conns.get_mut(slot).state = State::Closing { reason };
+        self.wheel.set(slot, self.now.plus(LINGER_MS));
+        self.closing.push(slot);
+    }
+
+    pub(super) fn leave_all(&mut self, slot: u32) {
         let shard = self.id();
         self.members
             .leave_all(slot, &mut self.conns.memberships, |topic| {
                 topic.leave_if_idle(shard);
             });
-        self.conns.get_mut(slot).state = State::Closing { reason };
-        self.wheel.set(slot, self.now.plus(LINGER_MS));
-        self.closing.push(slot);
     }
 
     fn open_slot(&self, conn: ConnId) -> Option<u32> {

@@ -70,6 +70,11 @@ pub(crate) struct Turn {
 pub(crate) const NONE: u32 = u32::MAX;
 
 impl Turn {
+    /// Bytes gathered so far, apart from the shared frames themselves.
+    pub(crate) fn bytes_held(&self) -> usize {
+        self.composed_bytes.len() + self.joined.len() + self.links.len() * size_of::<(u32, u32)>()
+    }
+
     /// Makes the frames from `from` on one item, and returns its number.
     pub(crate) fn close_item(&mut self, from: usize) -> u32 {
         let frames = from as u32..self.frames.len() as u32;

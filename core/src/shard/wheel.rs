@@ -19,6 +19,8 @@ use crate::ident::Millis;
 const BUCKET_MS: u64 = 64;
 const BUCKETS: usize = 512;
 const NONE: u32 = u32::MAX;
+/// The last bucket time: some 8 years after the epoch.
+const NEVER: u32 = NONE - 1;
 
 /// Links of a doubly linked list per bucket, and the deadline.
 #[derive(Clone, Copy)]
@@ -27,7 +29,8 @@ struct Entry {
     prev: u32,
     /// Bucket times since the epoch: wraps after 8 years.
     deadline: u32,
-    /// The bucket time under which it is filed, or `NONE`.
+    /// The bucket time under which it is filed, or `NONE`: always in the hand's future, so whatever
+    /// moves to an earlier time is filed anew.
     filed: u32,
 }
 
@@ -42,8 +45,8 @@ pub(crate) struct Wheel {
 }
 
 fn bucket_time(at: Millis) -> u32 {
-    // Rounded up: a deadline is never reached early.
-    at.0.div_ceil(BUCKET_MS) as u32
+    // Rounded up: a deadline is never reached early. Later than the wheel can count is never.
+    at.0.div_ceil(BUCKET_MS).min(u64::from(NEVER)) as u32
 }
 
 impl Wheel {
@@ -70,13 +73,16 @@ impl Wheel {
         self.file(slot, deadline);
     }
 
-    /// Forgets a slot's deadline.
-    pub(crate) fn clear(&mut self, slot: u32) {
-        if self
-            .entries
+    /// Whether a slot has a deadline.
+    pub(crate) fn is_set(&self, slot: u32) -> bool {
+        self.entries
             .get(slot as usize)
             .is_some_and(|entry| entry.filed != NONE)
-        {
+    }
+
+    /// Forgets a slot's deadline.
+    pub(crate) fn clear(&mut self, slot: u32) {
+        if self.is_set(slot) {
             self.unlink(slot);
         }
     }
@@ -98,7 +104,9 @@ impl Wheel {
                 if deadline <= until {
                     self.unlink(slot);
                     expired(slot);
-                } else if deadline as usize % BUCKETS != time as usize % BUCKETS {
+                } else if deadline as usize % BUCKETS == time as usize % BUCKETS {
+                    self.entries[slot as usize].filed = deadline;
+                } else {
                     self.unlink(slot);
                     self.file(slot, deadline);
                 }
@@ -176,13 +184,38 @@ mod tests {
         Advance(u64),
     }
 
+    const ROUND_MS: u64 = BUCKET_MS * BUCKETS as u64;
+
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
             4 => (0u32..8, 0u64..100_000).prop_map(|(slot, after)| Step::Set(slot, after)),
+            // Whole rounds ahead: the bucket comes up, the deadline does not.
+            2 => (0u32..8, 1u64..4).prop_map(|(slot, rounds)| Step::Set(slot, rounds * ROUND_MS)),
             1 => (0u32..8).prop_map(Step::Clear),
             3 => (0u64..40_000).prop_map(Step::Advance),
+            1 => Just(Step::Advance(ROUND_MS)),
         ];
         proptest::collection::vec(step, 1..60)
+    }
+
+    #[test]
+    fn a_deadline_brought_forward_after_a_whole_round_is_met() {
+        let mut wheel = Wheel::new();
+        wheel.set(0, Millis(ROUND_MS));
+        wheel.set(0, Millis(2 * ROUND_MS));
+        wheel.advance(Millis(ROUND_MS), |_| panic!("early"));
+        wheel.set(0, Millis(ROUND_MS + 1_000));
+        let mut met = false;
+        wheel.advance(Millis(ROUND_MS + 1_000 + BUCKET_MS), |_| met = true);
+        assert!(met);
+    }
+
+    #[test]
+    fn never_is_not_now() {
+        let mut wheel = Wheel::new();
+        wheel.set(0, Millis(u64::MAX));
+        wheel.advance(Millis(10 * ROUND_MS), |_| panic!("early"));
+        assert!(wheel.is_set(0));
     }
 
     proptest! {
