@@ -18,8 +18,11 @@ const FIRST_WINDOW: usize = 2;
 pub const WINDOW_MAX: usize = 16;
 /// A datagram is not given up sooner than this; RFC 6298 has a second, games have less patience.
 const LOST_AFTER_MIN: Duration = Duration::from_millis(100);
-/// Nor later than this, so that a silent link is probed about twice a second.
-const LOST_AFTER_MAX: Duration = Duration::from_millis(600);
+/// Nor later than this, so that a silent link is probed once a second.
+const LOST_AFTER_MAX: Duration = Duration::from_secs(1);
+/// Frames that may be in flight beyond a round trip's worth where some get lost, so that one loss
+/// does not hold up the next frame.
+const SPARE_FOR_LOSS: usize = 2;
 
 /// Whether the transport loses frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub struct Flow {
     interval: Duration,
     /// Unacknowledged frames, oldest first, at most [`WINDOW_MAX`].
     sent: VecDeque<(Tick, Duration)>,
+    /// Frames given up since the last acknowledgement.
+    given_up: u32,
     rtt: Option<Rtt>,
 }
 
@@ -55,6 +60,7 @@ impl Flow {
             loss,
             interval,
             sent: VecDeque::with_capacity(WINDOW_MAX),
+            given_up: 0,
             rtt: None,
         }
     }
@@ -69,29 +75,36 @@ impl Flow {
         self.sent.len()
     }
 
-    /// How many frames may be in flight: one, and one more for each whole interval of the round
-    /// trip with its usual variation.
+    /// How many frames may be in flight: one for each interval that the round trip, with its usual
+    /// variation, takes or begins; a few more where frames get lost. Once several were given up
+    /// in a row the path is silent, and it is one at a time.
     pub fn window(&self) -> usize {
+        let spare = if self.loss == Loss::Possible {
+            SPARE_FOR_LOSS
+        } else {
+            0
+        };
+        if self.given_up > spare as u32 {
+            return 1;
+        }
         let Some(rtt) = self.rtt else {
             return FIRST_WINDOW;
         };
         let patience = rtt.smoothed + 2 * rtt.variation;
-        let intervals = patience.as_nanos() / self.interval.as_nanos();
-        usize::try_from(intervals + 1)
-            .unwrap_or(WINDOW_MAX)
-            .min(WINDOW_MAX)
+        // An acknowledgement that comes just as the next frame is due is in time for it.
+        let intervals = patience.as_nanos().div_ceil(self.interval.as_nanos());
+        let intervals = usize::try_from(intervals).unwrap_or(WINDOW_MAX).max(1);
+        intervals.saturating_add(spare).min(WINDOW_MAX)
     }
 
     /// Whether another frame may be sent at `now`.
     pub fn may_send(&mut self, now: Duration) -> bool {
         if self.loss == Loss::Possible {
-            let patience = self.lost_after();
-            while self
-                .sent
-                .front()
-                .is_some_and(|(_, at)| now.saturating_sub(*at) > patience)
+            while let Some((_, at)) = self.sent.front()
+                && now.saturating_sub(*at) > self.lost_after()
             {
                 self.sent.pop_front();
+                self.given_up = self.given_up.saturating_add(1);
             }
         }
         self.sent.len() < self.window()
@@ -110,6 +123,7 @@ impl Flow {
         if let Some(&(_, at)) = self.sent.iter().find(|(sent, _)| *sent == tick) {
             self.measure(now.saturating_sub(at));
         }
+        self.given_up = 0;
         while self
             .sent
             .front()
@@ -137,10 +151,15 @@ impl Flow {
         });
     }
 
+    /// How long a frame may stay unacknowledged before it is given up: doubled for each one given
+    /// up since the last acknowledgement ("back off the timer", RFC 6298, section 5.5), beyond
+    /// those that ordinary loss explains.
     fn lost_after(&self) -> Duration {
         let measured = self.rtt.map(|rtt| rtt.smoothed + 4 * rtt.variation);
         let patience = measured.unwrap_or(LOST_AFTER_MAX).max(2 * self.interval);
-        patience.clamp(LOST_AFTER_MIN, LOST_AFTER_MAX.max(2 * self.interval))
+        let doublings = self.given_up.saturating_sub(SPARE_FOR_LOSS as u32).min(8);
+        let longest = LOST_AFTER_MAX.max(2 * self.interval);
+        (patience.max(LOST_AFTER_MIN) * (1 << doublings)).min(longest)
     }
 }
 
@@ -186,6 +205,6 @@ mod tests {
     #[test]
     fn a_silent_datagram_link_is_probed() {
         let probes = frames_sent_into_a_stall(Loss::Possible, 5 * MS);
-        assert!((20..=220).contains(&probes), "{probes} in 20 s");
+        assert!((18..=40).contains(&probes), "{probes} in 20 s");
     }
 }

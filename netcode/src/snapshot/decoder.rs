@@ -66,6 +66,8 @@ pub struct FrameInfo {
 pub struct Entity<T> {
     /// Its index.
     pub index: u16,
+    /// The cell it is in.
+    pub cell: CellId,
     /// The tick at which it was so: older than the frame's when its cell had to wait.
     pub tick: Tick,
     /// Its fields; those for the owner alone are zero unless this is the owner's entity.
@@ -278,6 +280,7 @@ impl Decoder {
                 }
                 Entity {
                     index,
+                    cell: c.cell,
                     tick: c.tick,
                     value: T::load(&row),
                 }

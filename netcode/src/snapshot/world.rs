@@ -9,7 +9,7 @@
 //! It does not decide who sees what: entities come with their cell, viewers with their view.
 
 use super::block::{Known, Scratch, put_delta, put_full};
-use super::frames::FrameSet;
+use super::frames::{FrameIndex, FrameSet};
 use super::state::{CellState, Layout};
 use super::{CellId, EntityId};
 use crate::Tick;
@@ -246,6 +246,11 @@ impl World {
     pub fn take_frames(&mut self) -> FrameSet {
         self.forget_blocks();
         core::mem::take(&mut self.frames)
+    }
+
+    /// Appends a frame of the present set to `out`, for those who send it at once.
+    pub fn copy_frame(&self, frame: FrameIndex, out: &mut Vec<u8>) {
+        self.frames.copy_to(frame, out);
     }
 
     /// Reuses the memory of a set that is no longer needed.
