@@ -37,10 +37,11 @@ export function encode({ type, nsp, id, data }) {
   return [type + binary + (nsp === "/" ? "" : nsp + ",") + (id ?? "") + (json ?? ""), ...attachments];
 }
 
+const object = (data) => typeof data === "object" && data !== null && !Array.isArray(data);
 const SHAPES = {
-  [CONNECT]: (data) => data === undefined || (typeof data === "object" && !Array.isArray(data)),
+  [CONNECT]: (data) => data === undefined || object(data),
   [DISCONNECT]: (data) => data === undefined,
-  [CONNECT_ERROR]: (data) => typeof data === "string" || (typeof data === "object" && data !== null),
+  [CONNECT_ERROR]: (data) => typeof data === "string" || object(data),
   [EVENT]: (data) => Array.isArray(data) && (typeof data[0] === "number" || (typeof data[0] === "string" && !RESERVED.includes(data[0]))),
   [ACK]: Array.isArray,
 };
