@@ -50,9 +50,9 @@ pub fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<MsgpackPacket<'a>,
         rmp_serde::decode::Error::DepthLimitExceeded => Misbehaviour::JsonTooDeep,
         _ => BAD,
     })?;
-    // What follows the map is no part of a packet ("trailing bytes"). With no level allowed, a
-    // further value fails for another reason than the end of input.
-    reader.set_max_depth(0);
+    // What follows the map is no part of a packet ("trailing bytes"). With no level allowed (the
+    // library counts one more), a further value fails for another reason than the end of input.
+    reader.set_max_depth(1);
     let end = IgnoredAny::deserialize(&mut reader);
     if !matches!(end, Err(rmp_serde::decode::Error::InvalidMarkerRead(_))) {
         return Err(BAD);
@@ -211,7 +211,7 @@ type Reader<'a> = rmp_serde::Deserializer<
     rmp_serde::config::HumanReadableConfig<rmp_serde::config::DefaultConfig>,
 >;
 
-/// Two levels more than the data may have: the packet's map, and the scalar inside.
+/// Two more than the levels of the data: the packet's own map, and the one the library counts.
 fn deserializer(bytes: &[u8], depth_max: u16) -> Reader<'_> {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
     deserializer.set_max_depth(usize::from(depth_max) + 2);
