@@ -7,7 +7,9 @@
 //! The budget cuts by cell. A cell that waits gains credit in every frame by its weight, and what
 //! has most credit goes first; one that has waited for longer than the configured bound goes
 //! before all others, oldest first, and nothing overtakes it. So every cell in view is refreshed
-//! within `stale_max` ticks plus the time in which the budget carries all cells in view once.
+//! within `stale_max` ticks, plus a second, plus the time in which the budget carries all cells in
+//! view once. This takes cells that fit: one larger than a second's budget, or than a frame, has to
+//! wait until it shrinks, which is a reason to have cells of tens of entities and not hundreds.
 
 use super::frames::{CellKind, Feedback, FrameIndex, Head, put_list};
 use super::state::Layout;
@@ -15,7 +17,7 @@ use super::world::{AGE_MAX, BlockRef, World};
 use super::{CellId, EntityId, LayerId};
 use crate::Tick;
 use crate::bits::BitWriter;
-use crate::budget::ByteBudget;
+use crate::budget::{Allowance, ByteBudget};
 use crate::flow::{Flow, Loss};
 use crate::interest::View;
 use core::time::Duration;
@@ -26,6 +28,10 @@ pub(crate) const RECORDS: usize = 32;
 /// Ages of baselines, counted in frames, that datagram clients are rounded to, so that clients
 /// with about the same delay share blocks.
 const AGE_BUCKETS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
+
+/// Bits of a header without owner-only fields and entries of the list: 40 fixed, 25 of feedback,
+/// 20 of the owner's entity, 27 of the list's length, 7 of padding.
+const HEAD_BITS_MAX: usize = 119;
 
 /// How frames reach the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,6 +252,19 @@ impl Viewer {
             self.stats.held_in_flight += 1;
             return Err(Held::InFlight);
         }
+        let mut limit = Allowance {
+            paced: self.config.frame_bytes_max,
+            most: self.config.frame_bytes_max,
+        };
+        if let Some(budget) = &mut self.budget {
+            let granted = budget.available(request.now);
+            limit.paced = limit.paced.min(granted.paced);
+            limit.most = limit.most.min(granted.most);
+        }
+        if limit.most == 0 {
+            self.stats.held_budget += 1;
+            return Err(Held::Budget);
+        }
         let (base, older) = self.choose_baseline(world, tick);
         self.await_cells(request.view, tick, base);
         for n in 0..self.waiting.len() {
@@ -266,10 +285,6 @@ impl Viewer {
             feedback: request.feedback,
             owner: owned.map(|(owner, _)| (owner.layer, owner.id)),
         };
-        let mut limit = self.config.frame_bytes_max;
-        if let Some(budget) = &mut self.budget {
-            limit = limit.min(budget.available(request.now));
-        }
         self.select(
             limit,
             tick,
@@ -282,7 +297,7 @@ impl Viewer {
         let blocks: usize = self.blocks.iter().map(|block| block.len as usize).sum();
         let bytes = header.len() + blocks;
         let idle = self.blocks.is_empty() && !self.waiting.is_empty();
-        if bytes > limit || idle {
+        if bytes > limit.most || idle {
             self.stats.held_budget += 1;
             return Err(Held::Budget);
         }
@@ -379,27 +394,22 @@ impl Viewer {
         waiting.block = world.block(cell, base, base.and(older));
     }
 
-    /// Decides which cells the frame carries, so that it is no longer than `limit` bytes.
-    fn select(&mut self, limit: usize, tick: Tick, base: Option<usize>, owner_bits: u32) {
+    /// Decides which cells the frame carries, within the limit.
+    fn select(&mut self, limit: Allowance, tick: Tick, base: Option<usize>, owner_bits: u32) {
         let known = base.map_or(&[][..], |base| &self.records[base].cells);
         // The most that the header can take: every cell listed.
         let entry_bits = |cell: CellId| 2 * (u32::from(cell.0) + 2).ilog2() as usize + 4;
-        let listed: usize = known
-            .iter()
-            .map(|(cell, _)| entry_bits(*cell))
-            .sum::<usize>()
-            + self
-                .waiting
-                .iter()
-                .map(|w| entry_bits(w.cell))
-                .sum::<usize>();
-        let mut left = limit.saturating_sub((160 + owner_bits as usize + listed).div_ceil(8));
+        let kept: usize = known.iter().map(|(cell, _)| entry_bits(*cell)).sum();
+        let shown: usize = self.waiting.iter().map(|w| entry_bits(w.cell)).sum();
+        let header = (HEAD_BITS_MAX + owner_bits as usize + kept + shown).div_ceil(8);
+        let mut left = limit.paced.saturating_sub(header);
+        let most = limit.most.saturating_sub(header);
         let sizes = self.waiting.iter().filter_map(|w| w.block);
         let total: usize = sizes.map(|block| block.len as usize).sum();
         if total <= left {
-            self.waiting
-                .iter_mut()
-                .for_each(|w| w.sent = w.block.is_some());
+            for w in &mut self.waiting {
+                w.sent = w.block.is_some();
+            }
             return;
         }
         let stale_max = self.config.stale_max as i32;
@@ -416,12 +426,13 @@ impl Viewer {
             }
         });
         let mut blocked = false;
-        for &n in &self.order {
+        for (nth, &n) in self.order.iter().enumerate() {
             let w = &mut waiting[n as usize];
-            let len = w.block.map(|block| block.len as usize);
-            w.sent = !blocked && len.is_some_and(|len| len <= left);
+            let len = w.block.map_or(usize::MAX, |block| block.len as usize);
+            // The first may be larger than the pace, or it would never have its turn.
+            w.sent = !blocked && (len <= left || (nth == 0 && len <= most));
             if w.sent {
-                left -= len.unwrap_or(0);
+                left = left.saturating_sub(len);
             } else {
                 self.stats.cells_deferred += 1;
                 blocked |= overdue(w);
