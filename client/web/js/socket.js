@@ -42,12 +42,13 @@ export class Socket extends Emitter {
     return !this.connected;
   }
 
-  /** "disconnected", "connecting", "connected", "reconnecting" (waiting for the next attempt) or "failed". */
+  /** "disconnected", "connecting", "connected", "reconnecting" (until the next attempt) or "failed". */
   get state() {
     if (this.connected) return "connected";
     if (!this.active) return this.#rejected ? "failed" : "disconnected";
-    if (this.io.gaveUp) return "failed";
-    return this.io.phase === "waiting" ? "reconnecting" : "connecting";
+    const { phase, gaveUp, opts } = this.io;
+    if (phase === "opening" || phase === "open") return "connecting";
+    return gaveUp || !opts.reconnection ? "failed" : "reconnecting";
   }
 
   connect() {

@@ -1,0 +1,53 @@
+// How the client is used, for the type checker: what must be accepted, and what must not (`@ts-expect-error`).
+import io, { Manager, type ConnectionError, type State, io as named } from "../../js/ringside.js";
+import { ClockSync } from "../../js/game/clock.js";
+import { Rates } from "../../js/game/counters.js";
+import { SnapshotBuffer } from "../../js/game/interpolation.js";
+import { latest } from "../../js/game/latest.js";
+import { decodeSnapshot } from "../../js/game/snapshot.js";
+
+interface FromServer {
+  chat: (from: string, text: string) => void;
+  snapshot: (bytes: ArrayBuffer) => void;
+}
+interface ToServer {
+  say: (text: string) => void;
+  join: (who: { name: string }, ack: (welcome: { id: number }) => void) => void;
+}
+
+const plain = io("http://localhost:3000", { transports: ["websocket"], auth: { token: "t" } });
+plain.emit("anything", 1, { two: [3] }, (answer: unknown) => answer);
+plain.on("whatever", (a, b) => [a, b]);
+
+const socket = named<FromServer, ToServer>({ retries: 3, ackTimeout: 1000 });
+socket.on("chat", (from, text) => (from + text).length);
+socket.on("connect_failed", (reason, error: ConnectionError) => (reason === "timeout" ? error.description : error.data));
+socket.on("reconnecting", (attempt, delayMs) => (attempt * delayMs).toFixed());
+socket.on("disconnect", (reason) => reason === "ping timeout");
+socket.emit("say", "hi");
+socket.volatile.emit("join", { name: "x" }, ({ id }) => id + 1);
+socket.timeout(100).emit("join", { name: "x" }, (error: Error | null, welcome: { id: number }) => error ?? welcome.id);
+const welcome: Promise<{ id: number }> = socket.emitWithAck("join", { name: "x" });
+const state: State = socket.state;
+// @ts-expect-error an event the server does not send
+socket.on("chatt", () => {});
+// @ts-expect-error arguments of another type
+socket.emit("say", 7);
+// @ts-expect-error no such transport
+io({ transports: ["pigeon"] });
+// @ts-expect-error ours to tell, not to set
+socket.state = "connected";
+
+const manager = new Manager("ws://h", { seed: 1, timeout: false });
+manager.on("fallback", ({ from, to, error }) => `${from} ${to} ${error.reason}`);
+const waits: number = manager.reconnectionDelay(5).reconnectionDelay();
+void manager.switchTransport("polling");
+
+const buffer = new SnapshotBuffer({ tickHz: 60 });
+latest(socket, "snapshot", (bytes: ArrayBuffer) => {
+  const snapshot = decodeSnapshot(bytes);
+  if (snapshot) buffer.push(snapshot, performance.now());
+});
+const rates: number = new Rates(manager.stats).update().bytesIn;
+const rtt: number | undefined = new ClockSync(socket).rtt;
+export { rates, rtt, state, waits, welcome };
