@@ -225,7 +225,7 @@ proptest! {
                         false if model.len() == 3 => Err(Misbehaviour::TooManyNamespaces),
                         false => Ok(ServerAct::Connect),
                     };
-                    prop_assert_eq!(server.on(Kind::Connect, &name), expected.clone());
+                    prop_assert_eq!(server.on(Kind::Connect, &name), expected);
                     if expected.is_ok() {
                         model.insert(name, false);
                     }
