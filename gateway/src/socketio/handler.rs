@@ -18,7 +18,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use ringside_core::Class;
+use ringside_core::{Class, Frame};
 use ringside_proto::socketio::{Args, ArgsError, encode_ack};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -39,10 +39,16 @@ pub struct Ack {
 impl Ack {
     /// Answers; a tuple is spread over the callback's parameters.
     pub fn send<T: Serialize + ?Sized>(self, args: &T) -> Result<(), EmitError> {
-        let nsp = self.socket.namespace_name();
-        let frame = wire::message(None, |out| encode_ack(out, nsp, self.id, args))?;
+        let frame = self.frame(args)?;
         self.socket
             .send(Op::Unicast(self.socket.conn(), Class::Reliable, frame))
+    }
+
+    pub(crate) fn frame<T: Serialize + ?Sized>(&self, args: &T) -> Result<Frame, EmitError> {
+        let nsp = self.socket.namespace_name();
+        Ok(wire::message(None, |out| {
+            encode_ack(out, nsp, self.id, args)
+        })?)
     }
 
     /// Answers with arguments as they came.

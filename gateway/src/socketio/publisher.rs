@@ -7,7 +7,7 @@
 use ringside_core::Class;
 use serde::Serialize;
 
-use super::{EmitError, Room, Socket};
+use super::{Ack, EmitError, Room, Socket};
 use crate::{shared::Op, wire};
 
 /// The way from one thread to all sockets.
@@ -39,6 +39,16 @@ impl Publisher {
             ringside_proto::socketio::encode_event(out, nsp, None, event, args, None)
         })?;
         self.send(Op::Unicast(socket.conn(), class, frame))
+    }
+
+    /// Answers an event, in order with everything else this publisher sends.
+    pub fn acknowledge<T: Serialize + ?Sized>(
+        &mut self,
+        ack: Ack,
+        args: &T,
+    ) -> Result<(), EmitError> {
+        let frame = ack.frame(args)?;
+        self.send(Op::Unicast(ack.socket.conn(), Class::Reliable, frame))
     }
 
     /// Has a socket join a room: it gets this publisher's later events, not its earlier ones.
