@@ -17,6 +17,7 @@ pub mod budget;
 pub mod flow;
 pub mod input;
 pub mod interest;
+pub mod javascript;
 pub mod link;
 pub mod schema;
 pub mod snapshot;

@@ -10,7 +10,7 @@ use super::block::{Known, Scratch, get_delta, get_full};
 use super::frames::{CellKind, Feedback, Head, get_list};
 use super::state::CellState;
 use super::viewer::RECORDS;
-use super::world::{LayerId, Layers};
+use super::world::{AGE_MAX, LayerId, Layers};
 use super::{CellId, Malformed};
 use crate::Tick;
 use crate::bits::BitReader;
@@ -219,8 +219,11 @@ impl Decoder {
                         .filter(|older| known.tick.is_newer(older.tick));
                     let known = Known {
                         base: &known.state,
-                        age: tick.since(known.tick) as u32,
-                        older: older.map(|o| (&*o.state, known.tick.since(o.tick) as u32)),
+                        age: distance(tick, known.tick)?,
+                        older: match older {
+                            None => None,
+                            Some(o) => Some((&*o.state, distance(known.tick, o.tick)?)),
+                        },
                     };
                     get_delta(&mut from, layout, &known, target, scratch)?;
                 }
@@ -299,6 +302,15 @@ impl Decoder {
             .into_iter()
             .flat_map(|record| record.cells.iter().map(|c| (c.cell, c.tick)))
     }
+}
+
+/// Ticks from `older` to `newer`. No server refers to what is further back than a frame can name.
+fn distance(newer: Tick, older: Tick) -> Result<u32, Malformed> {
+    let ticks = newer.since(older).unsigned_abs();
+    if ticks > AGE_MAX {
+        return Err(Malformed::Unknown);
+    }
+    Ok(ticks)
 }
 
 fn find(records: &VecDeque<Record>, tick: Tick) -> Result<&Record, FrameError> {
