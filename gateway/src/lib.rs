@@ -28,6 +28,11 @@
 //!
 //! Source: Engine.IO protocol 4, Socket.IO protocol 5; RFC 6455.
 
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
 mod builder;
 mod env;
 mod gateway;

@@ -42,10 +42,10 @@ pub(crate) struct GatewayShard {
     flush_due: Cell<bool>,
 }
 
-/// What one shard asks another, by way of the core's lanes.
-pub(crate) struct Remote(
-    pub(crate) Box<dyn FnOnce(&Rc<GatewayShard>, &mut Shard<GatewaySink>) + Send>,
-);
+/// What one shard has another do, by way of the core's lanes.
+pub(crate) struct Remote(Box<RemoteCall>);
+
+type RemoteCall = dyn FnOnce(&Rc<GatewayShard>, &mut Shard<GatewaySink>) + Send;
 
 impl GatewayShard {
     pub(crate) fn new(local: Rc<Local<GatewaySink>>, shared: Arc<Shared>) -> Rc<Self> {

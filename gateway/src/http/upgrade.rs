@@ -39,7 +39,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn accept(request: &Request<Incoming>) -> Result<AcceptKey, Answer> {
+fn accept(request: &Request<Incoming>) -> Result<AcceptKey, Refusal> {
     let headers = request.headers();
     let asked = UpgradeRequest {
         method: request.method().as_str(),
@@ -48,16 +48,18 @@ fn accept(request: &Request<Incoming>) -> Result<AcceptKey, Answer> {
         version: text(headers, &SEC_WEBSOCKET_VERSION),
         key: text(headers, &SEC_WEBSOCKET_KEY),
     };
-    asked.accept().map_err(|refusal| {
-        let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
-        let mut answer = plain(status, refusal.sentence());
-        if refusal == Refusal::Version {
-            answer
-                .headers_mut()
-                .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        }
+    asked.accept()
+}
+
+fn refused(refusal: Refusal) -> Answer {
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut answer = plain(status, refusal.sentence());
+    if refusal == Refusal::Version {
         answer
-    })
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    answer
 }
 
 fn switching(key: &AcceptKey) -> Answer {
@@ -87,7 +89,7 @@ pub(super) fn open(
 ) -> Answer {
     let key = match accept(&request) {
         Ok(key) => key,
-        Err(answer) => return answer,
+        Err(refusal) => return refused(refusal),
     };
     let handshake = Handshake::of(&request, peer);
     let upgrade = hyper::upgrade::on(&mut request);
@@ -115,7 +117,7 @@ pub(super) async fn offer(
 ) -> Answer {
     let key = match accept(&request) {
         Ok(key) => key,
-        Err(answer) => return answer,
+        Err(refusal) => return refused(refusal),
     };
     let (conn, taken) = match this.ask(sid.shard(), Offer { sid, version }).await {
         Some(Ok(offered)) => offered,
