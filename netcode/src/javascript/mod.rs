@@ -103,15 +103,15 @@ fn names(layers: &Layers) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for spec in &layers.specs {
         let name = spec.layout.schema.name;
-        let taken = |n: &String| names.contains(n);
-        let numbered = (1..).map(|n| {
+        let free = |n: &String| !names.contains(n);
+        let mut numbered = (1..).map(|n| {
             if n == 1 {
                 name.to_string()
             } else {
                 format!("{name}{n}")
             }
         });
-        names.push(numbered.skip_while(taken).next().unwrap_or_default());
+        names.push(numbered.find(free).unwrap_or_default());
     }
     names
 }

@@ -108,6 +108,8 @@ struct Owned {
 pub struct Decoder {
     layers: Layers,
     records: VecDeque<Record>,
+    /// Near which tick the first frame is expected.
+    near: Tick,
     owned: Option<Owned>,
     list: Vec<(CellId, CellKind)>,
     /// States that may be reused once no record holds them.
@@ -124,6 +126,7 @@ impl Decoder {
         Decoder {
             layers,
             records: VecDeque::with_capacity(RECORDS),
+            near: Tick::new(1 << 15),
             owned: None,
             list: Vec::new(),
             retired: Vec::new(),
@@ -135,6 +138,12 @@ impl Decoder {
     pub fn reset(&mut self) {
         self.records.clear();
         self.owned = None;
+    }
+
+    /// Forgets everything and expects a keyframe near `tick`, whose high bits no frame carries.
+    pub fn restart(&mut self, tick: Tick) {
+        self.reset();
+        self.near = tick;
     }
 
     /// The tick of the newest frame used.
@@ -161,10 +170,7 @@ impl Decoder {
         if from.is_truncated() {
             return Err(Malformed::Truncated.into());
         }
-        let tick = Tick::from_wire(
-            head.tick,
-            self.tick().unwrap_or(Tick::new(head.tick.into())),
-        );
+        let tick = Tick::from_wire(head.tick, self.tick().unwrap_or(self.near));
         if self.tick().is_some_and(|newest| !tick.is_newer(newest)) {
             return Err(FrameError::Stale);
         }

@@ -248,6 +248,11 @@ impl World {
         core::mem::take(&mut self.frames)
     }
 
+    /// Bytes of a frame of the present set.
+    pub fn frame_bytes(&self, frame: FrameIndex) -> usize {
+        self.frames.frame_bytes(frame)
+    }
+
     /// Appends a frame of the present set to `out`, for those who send it at once.
     pub fn copy_frame(&self, frame: FrameIndex, out: &mut Vec<u8>) {
         self.frames.copy_to(frame, out);
