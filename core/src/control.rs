@@ -6,12 +6,12 @@
 
 use crate::{
     op::Op,
-    sync::{AtomicUsize, Ordering},
+    sync::{AtomicUsize, Ordering, sized},
 };
 
 /// Operations that may wait for one shard: 4,096 × 40 B = 160 KiB. Control traffic is logins and
 /// goodbyes; a shard that is this far behind has other troubles.
-pub(crate) const CONTROL_MAX: usize = if cfg!(loom) { 2 } else { 4_096 };
+pub(crate) const CONTROL_MAX: usize = sized(4_096, 16, 2) as usize;
 
 pub(crate) struct ControlQueue {
     queue: Queue,

@@ -14,11 +14,13 @@
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{Arc, AtomicPtr, AtomicU32, AtomicU64, Ordering, Promise, Witness, release};
+use crate::sync::{
+    Arc, AtomicPtr, AtomicU32, AtomicU64, Ordering, Promise, Witness, release, sized,
+};
 
 /// Slots in a lane. 1024 × 16 B = 16 KiB: a game tick of hundreds of operations fits, and the ring
-/// stays in the first-level cache. Small under loom, so that the ring wraps within a model.
-pub(crate) const CAPACITY: u32 = if cfg!(loom) { 2 } else { 1024 };
+/// stays in the first-level cache.
+pub(crate) const CAPACITY: u32 = sized(1024, 16, 2);
 
 const _: () = assert!(CAPACITY.is_power_of_two());
 

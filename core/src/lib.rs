@@ -63,6 +63,8 @@ mod lane;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod op;
+#[cfg(all(test, not(loom)))]
+mod oracle_tests;
 mod publisher;
 mod shard;
 pub mod sim;

@@ -5,11 +5,11 @@
 //! [`Shard::writable`](crate::Shard::writable). Leaves out: what a connection is. A sink knows it by
 //! its slot.
 
-use crate::{error::CloseReason, frame::Message, ident::ConnId};
+use crate::{error::CloseReason, frame::Message, ident::ConnId, sync::sized};
 
 /// Bytes that are joined into one run, unless a single frame is larger: 64 KiB. Beyond it a second
 /// write costs less than the copy that would avoid it.
-pub const RUN_BYTES_MAX: usize = 64 * 1024;
+pub const RUN_BYTES_MAX: usize = sized(64 * 1024, 150, 64 * 1024) as usize;
 
 /// Takes what a shard has for its connections.
 pub trait Sink {

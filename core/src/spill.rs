@@ -9,13 +9,13 @@ use std::collections::VecDeque;
 
 use crate::{
     op::Op,
-    sync::{AtomicBool, Mutex, Ordering, lock},
+    sync::{AtomicBool, Mutex, Ordering, lock, sized},
 };
 
 /// Operations that may wait for one shard, of one publisher. 16,384 × 40 B = 640 KiB: what a shard
 /// that is late by a whole tick of a thousand clients' replies needs, and no more. While the shard
 /// works off what it took, as many may gather behind it.
-pub(crate) const SPILL_MAX: usize = if cfg!(loom) { 2 } else { 16_384 };
+pub(crate) const SPILL_MAX: usize = sized(16_384, 24, 2) as usize;
 
 pub(crate) struct Spill {
     /// Whether anything waits: lets the shard pass by without the lock.

@@ -28,6 +28,18 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// A bound: as it is, as this crate's own tests have it, and as its models do: small, so that a few
+/// operations reach it. The tests under `tests/` run at full size.
+pub(crate) const fn sized(full: u32, tested: u32, modelled: u32) -> u32 {
+    if cfg!(loom) {
+        modelled
+    } else if cfg!(test) {
+        tested
+    } else {
+        full
+    }
+}
+
 /// What the models check, one name for each thing that a seeded bug can take away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Promise {

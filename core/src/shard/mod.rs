@@ -32,7 +32,7 @@ use crate::{
     op::AppMessage,
     sink::Sink,
     stats::{Counters, Stats},
-    sync::{Arc, Ordering},
+    sync::{Arc, Ordering, sized},
     topic::Topic,
 };
 use conns::{Conns, State};
@@ -42,10 +42,10 @@ use wheel::Wheel;
 
 /// Operations drained from one source in one turn: what a turn adds to everybody's latency is
 /// bounded by this times the sources, a few tens of microseconds each.
-const DRAIN_MAX: usize = 256;
+pub(crate) const DRAIN_MAX: usize = sized(256, 12, 4) as usize;
 
 /// How long a connection that was asked to end may take to read its backlog: 5 s.
-const LINGER_MS: u64 = 5_000;
+pub(crate) const LINGER_MS: u64 = 5_000;
 
 /// The layer above, as a shard sees it. Every method runs within a turn, on the shard's thread, and
 /// must not panic: unwinding leaves the turn half done, and the shard unusable.
