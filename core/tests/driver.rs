@@ -1,0 +1,274 @@
+//! The tokio driver on real sockets: shards on threads of their own, the pump, slow readers, ends.
+//!
+//! Servers bind port 0 on loopback. Tests wait for what they expect, with the test runner's patience as
+//! the deadline: a reader that gets too little hangs, one that gets too much fails.
+#![cfg(feature = "tokio")]
+
+use std::{
+    cell::RefCell,
+    io::{ErrorKind, Read},
+    net::{SocketAddr, TcpStream},
+    rc::Rc,
+    sync::mpsc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use ringside_core::{
+    Class, CloseReason, ConnId, Core, Frame, Host, OutboxLimits, Shard, Topic,
+    driver::{self, Local, TcpSink, ThreadOptions},
+};
+use tokio::{net::TcpListener, sync::oneshot};
+
+/// Longer than anything here takes, shorter than anybody's patience.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Tells the test of every end.
+struct Ends(mpsc::SyncSender<(ConnId, CloseReason)>);
+
+impl Host<TcpSink> for Ends {
+    fn closed(&mut self, _shard: &mut Shard<TcpSink>, conn: ConnId, reason: CloseReason) {
+        let _ = self.0.try_send((conn, reason));
+    }
+}
+
+struct Server {
+    core: Core,
+    topic: Topic,
+    at: SocketAddr,
+    accepted: mpsc::Receiver<ConnId>,
+    ended: mpsc::Receiver<(ConnId, CloseReason)>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A shard that subscribes everybody who connects.
+fn serve(outbox: OutboxLimits) -> Server {
+    let (core, mut seeds) = Core::new(1).unwrap();
+    let topic = core.topic().unwrap();
+    let (tell_address, address) = mpsc::sync_channel(1);
+    let (tell_accepted, accepted) = mpsc::sync_channel(64);
+    let (tell_ended, ended) = mpsc::sync_channel(64);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let theirs = topic.clone();
+    let start = move |local: Rc<Local<TcpSink>>| {
+        let main = async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            tell_address.send(listener.local_addr().unwrap()).unwrap();
+            let accepting = local.clone();
+            let accept = local.spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    let mut shard = accepting.shard();
+                    let conn = shard.open().unwrap();
+                    shard.sink().insert(conn, stream);
+                    shard.subscribe(&theirs, conn);
+                    tell_accepted.send(conn).unwrap();
+                }
+            });
+            let _ = stopped.await;
+            accept.abort();
+        };
+        (Ends(tell_ended), main)
+    };
+    let options = ThreadOptions { core: None, outbox };
+    let thread = driver::spawn(
+        &core,
+        seeds.pop().unwrap(),
+        options,
+        TcpSink::default,
+        start,
+    )
+    .unwrap();
+    Server {
+        at: address.recv_timeout(PATIENCE).unwrap(),
+        core,
+        topic,
+        accepted,
+        ended,
+        stop: Some(stop),
+        thread: Some(thread),
+    }
+}
+
+impl Server {
+    fn connect(&self) -> (TcpStream, ConnId) {
+        let stream = TcpStream::connect(self.at).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        (stream, self.accepted.recv_timeout(PATIENCE).unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.take();
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(std::thread::panicking() || ended.is_some_and(|end| end.is_ok()));
+    }
+}
+
+/// Counters follow the writes they count; this waits for them.
+fn wait_for(what: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !what() {
+        assert!(Instant::now() < deadline, "waited in vain");
+        std::thread::yield_now();
+    }
+}
+
+fn read(stream: &mut TcpStream, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    stream.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn a_publish_from_another_thread_reaches_sockets() {
+    let server = serve(OutboxLimits::default());
+    let mut streams: Vec<_> = (0..10).map(|_| server.connect().0).collect();
+    let mut publisher = server.core.publisher().unwrap();
+    for n in 0..100u8 {
+        publisher
+            .publish(
+                &server.topic,
+                Class::Reliable,
+                Frame::from_bytes([n; 10], 0),
+            )
+            .unwrap();
+        publisher.flush();
+    }
+    let expected: Vec<u8> = (0..100).flat_map(|n| [n; 10]).collect();
+    for stream in &mut streams {
+        assert_eq!(read(stream, 1000), expected);
+    }
+    wait_for(|| server.core.stats().delivered == 1000);
+}
+
+#[test]
+fn the_control_path_wakes_a_shard_that_sleeps() {
+    let server = serve(OutboxLimits::default());
+    let (mut stream, conn) = server.connect();
+    for n in 0..50u8 {
+        // Nothing else is under way, so the shard sleeps between the two, or is about to.
+        server
+            .core
+            .unicast(conn, Class::Reliable, Frame::from_bytes([n], 0))
+            .unwrap();
+        assert_eq!(read(&mut stream, 1), [n]);
+    }
+}
+
+#[test]
+fn a_slow_reader_gets_everything_and_delays_nobody() {
+    const MESSAGES: usize = 600;
+    const BYTES: usize = 100_000;
+    let limits = OutboxLimits {
+        bytes: MESSAGES * BYTES,
+        messages: MESSAGES,
+    };
+    let server = serve(limits);
+    let ((mut slow, _), (mut quick, _)) = (server.connect(), server.connect());
+    let mut publisher = server.core.publisher().unwrap();
+    for n in 0..MESSAGES {
+        publisher
+            .publish(
+                &server.topic,
+                Class::Reliable,
+                Frame::from_bytes(vec![n as u8; BYTES], 0),
+            )
+            .unwrap();
+        publisher.flush();
+        assert_eq!(read(&mut quick, BYTES), vec![n as u8; BYTES]);
+    }
+    // Far more than the kernel buffers: the slow one's backlog is the shard's.
+    wait_for(|| server.core.stats().waiting() > 0);
+    for n in 0..MESSAGES {
+        assert_eq!(read(&mut slow, BYTES), vec![n as u8; BYTES], "message {n}");
+    }
+    assert_eq!(server.core.stats().slow_consumers, 0);
+}
+
+#[test]
+fn a_reader_that_never_reads_is_closed_with_a_reason() {
+    let server = serve(OutboxLimits {
+        bytes: 1 << 20,
+        messages: 100,
+    });
+    let ((mut stuck, conn), (mut quick, _)) = (server.connect(), server.connect());
+    let mut publisher = server.core.publisher().unwrap();
+    let end = loop {
+        publisher
+            .publish(
+                &server.topic,
+                Class::Reliable,
+                Frame::from_bytes([1; 100_000], 0),
+            )
+            .unwrap();
+        publisher.flush();
+        read(&mut quick, 100_000);
+        if let Ok(end) = server.ended.try_recv() {
+            break end;
+        }
+    };
+    assert_eq!(end, (conn, CloseReason::SlowConsumer));
+    let mut rest = Vec::new();
+    // What the kernel held is still delivered, then the stream ends.
+    match stuck.read_to_end(&mut rest) {
+        Ok(_) => assert!(!rest.is_empty()),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+    wait_for(|| server.core.stats().waiting() == 0);
+}
+
+#[test]
+fn what_was_sent_before_a_disconnect_arrives_before_the_end() {
+    let server = serve(OutboxLimits::default());
+    let (mut stream, conn) = server.connect();
+    let mut publisher = server.core.publisher().unwrap();
+    publisher
+        .unicast(conn, Class::Reliable, Frame::from_bytes(b"bye", 0))
+        .unwrap();
+    publisher.disconnect(conn, 7).unwrap();
+    publisher.flush();
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).unwrap();
+    assert_eq!(all, b"bye");
+    assert_eq!(
+        server.ended.recv_timeout(PATIENCE).unwrap(),
+        (conn, CloseReason::Requested(7))
+    );
+}
+
+#[test]
+fn an_identity_that_is_out_of_date_finds_no_stream() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let (_core, mut seeds) = Core::new(1).unwrap();
+        let shard = RefCell::new(
+            seeds
+                .pop()
+                .unwrap()
+                .grow(TcpSink::default(), OutboxLimits::default()),
+        );
+        let mut conns = Vec::new();
+        for _ in 0..2 {
+            let stream = tokio::net::TcpStream::connect(at).await.unwrap();
+            let mut shard = shard.borrow_mut();
+            let conn = shard.open().unwrap();
+            shard.sink().insert(conn, stream);
+            conns.push(conn);
+            if conns.len() == 1 {
+                shard.close(conn, CloseReason::Gone);
+            }
+        }
+        assert_eq!(conns[0].slot(), conns[1].slot());
+        let mut shard = shard.borrow_mut();
+        assert!(shard.sink().stream(conns[0]).is_none());
+        assert!(shard.sink().take(conns[0]).is_none());
+        assert!(shard.sink().stream(conns[1]).is_some());
+    });
+}
