@@ -13,6 +13,8 @@ const TRANSPORTS = { polling: Polling, websocket: WebSocketTransport };
 const UPGRADE_MS = 10_000;
 /** How long a closing session may go on sending what was written before, ms. */
 const LINGER_MS = 1_000;
+/** The longest wait a timer takes, ms; a longer one would be none. */
+const TIMER_MAX = 2 ** 31 - 1;
 
 let upgradedBefore = false;
 
@@ -108,11 +110,12 @@ export class Engine {
     try {
       open = JSON.parse(json);
     } catch {}
-    if (!open?.sid) return this.#fail(failure("not_a_server", "the server's Engine.IO handshake has no sid"));
+    const patience = open?.pingInterval + open?.pingTimeout;
+    if (!open?.sid || !(patience > 0)) return this.#fail(failure("not_a_server", "the server's Engine.IO handshake has no sid, or no heartbeat"));
     if (this.state !== "opening") return;
     this.sid = open.sid;
     this.maxPayload = open.maxPayload;
-    this.#patience = open.pingInterval + open.pingTimeout;
+    this.#patience = Math.min(patience, TIMER_MAX);
     this.#watch(this.#patience);
     this.state = "open";
     if (this.refused) this.host.onFallback({ from: this.refused.from, to: this.transport.name, error: this.refused.error });
@@ -124,14 +127,15 @@ export class Engine {
   /** Anything the server sends shows that it lives; silence longer than its promised ping does not. */
   #watch(ms) {
     this.#timers.heartbeat = setTimeout(() => {
-      if (this.expired) this.#end("ping timeout");
-      else this.#watch(this.#heardAt + this.#patience - Date.now() + 1);
+      if (!this.expired) this.#watch(this.#heardAt + this.#patience - Date.now() + 1);
     }, ms);
   }
 
-  /** Whether the server has been silent too long, also when timers slept with the machine. */
+  /** Whether the server has been silent too long, also when timers slept with the machine. Then this is the end. */
   get expired() {
-    return Date.now() - this.#heardAt > this.#patience;
+    const late = Date.now() - this.#heardAt > this.#patience;
+    if (late) queueMicrotask(() => this.#end("ping timeout"));
+    return late;
   }
 
   #upgrade() {
@@ -214,12 +218,12 @@ export class Engine {
     this.#end(error ? "transport error" : "transport close", error);
   }
 
-  /** Lets what was written leave (at most LINGER_MS), then ends the session. */
-  close() {
+  /** Lets what was written leave (at most LINGER_MS, `now`: not at all), then ends the session. */
+  close(now) {
     if (this.state === "closed" || this.state === "closing") return;
     const opening = this.state === "opening";
     this.state = "closing";
-    if (opening || this.#settled) this.#end("forced close");
+    if (now || opening || this.#settled) this.#end("forced close");
     else this.#timers.linger = setTimeout(() => this.#end("forced close"), LINGER_MS);
   }
 

@@ -36,8 +36,14 @@ export class Manager extends Emitter {
   nsps = new Map();
   /** Since this page loaded: engine packets as they travel, without HTTP and WebSocket headers. */
   stats = { bytesIn: 0, bytesOut: 0, messagesIn: 0, messagesOut: 0 };
+  /** After disconnect(): no attempt is due. */
+  stopped = false;
   #timer;
-  #stopped = false;
+  /** What the browser says of network and page comes sooner than a ping timeout. */
+  #outside = ({ type }) => {
+    if (type === "online") this.phase === "waiting" && this.#begin();
+    else if (this.phase === "open") this.engine.close(type === "offline");
+  };
 
   constructor(uri, opts) {
     super();
@@ -64,7 +70,7 @@ export class Manager extends Emitter {
   /** Connects unless connected; `done(error or undefined)` hears of this one attempt. */
   open(done) {
     if (this.phase === "open" || this.phase === "opening") return this;
-    this.#stopped = this.gaveUp = false;
+    this.stopped = this.gaveUp = false;
     this.#attempt(done);
     return this;
   }
@@ -72,6 +78,7 @@ export class Manager extends Emitter {
   #attempt(done) {
     clearTimeout(this.#timer);
     this.phase = "opening";
+    this.#listen("addEventListener");
     const attempts = this.backoff.attempts;
     const { timeout } = this.opts;
     if (timeout !== false) this.#timer = setTimeout(() => this.#lost("timeout", failure("timeout", "timeout", `no answer within ${timeout} ms`), done), timeout);
@@ -142,11 +149,12 @@ export class Manager extends Emitter {
   #retry() {
     const { opts, backoff } = this;
     // A listener may have stopped us, or opened anew.
-    if (this.#stopped || this.phase !== "closed") return;
+    if (this.stopped || this.phase !== "closed") return;
     if (!opts.reconnection || backoff.attempts >= opts.reconnectionAttempts) {
       const attempts = backoff.attempts;
       backoff.attempts = 0;
       this.gaveUp = true;
+      this.#listen("removeEventListener");
       if (!opts.reconnection) return;
       this._fire("reconnect_failed");
       return this.#each((socket) => socket._stage("reconnect_failed", attempts));
@@ -154,13 +162,22 @@ export class Manager extends Emitter {
     const delay = backoff.duration();
     const attempt = backoff.attempts;
     this.phase = "waiting";
-    this.#timer = setTimeout(() => {
-      this._fire("reconnect_attempt", attempt);
-      this.#each((socket) => socket._attempt(attempt));
-      if (this.phase === "waiting") this.#attempt();
-    }, delay);
+    this.#timer = setTimeout(() => this.#begin(), delay);
     this._fire("reconnecting", attempt, delay);
     this.#each((socket) => socket._stage("reconnecting", attempt, delay));
+  }
+
+  #begin() {
+    const { attempts } = this.backoff;
+    this._fire("reconnect_attempt", attempts);
+    this.#each((socket) => socket._attempt(attempts));
+    if (this.phase === "waiting") this.#attempt();
+  }
+
+  /** Adding the same listener again changes nothing. */
+  #listen(change) {
+    const names = this.uri.hostname === "localhost" ? ["pagehide"] : ["pagehide", "offline", "online"];
+    for (const name of names) globalThis[change]?.(name, this.#outside);
   }
 
   #each(fn) {
@@ -212,7 +229,8 @@ export class Manager extends Emitter {
 
   /** Ends the connection and any reconnecting. */
   disconnect() {
-    this.#stopped = true;
+    this.stopped = true;
+    this.#listen("removeEventListener");
     this.backoff.attempts = 0;
     if (this.phase === "open") return this.#lost("forced close");
     clearTimeout(this.#timer);

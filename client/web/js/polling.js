@@ -6,6 +6,7 @@
 import { failure, wrongAnswer } from "./failure.js";
 
 const SEPARATOR = "\x1e";
+const CLOSE = "1";
 
 export function toBase64(bytes) {
   let text = "";
@@ -112,6 +113,8 @@ export class Polling {
         method,
         body,
         cache: "no-store",
+        // The last word of a page that is being left must still go out.
+        keepalive: body === CLOSE,
         credentials: opts.withCredentials ? "include" : "same-origin",
         headers: { ...(body && { "Content-Type": "text/plain;charset=UTF-8" }), ...opts.extraHeaders },
         signal: this.#abort.signal,
@@ -136,8 +139,8 @@ export class Polling {
     if (this.link.sid() && !this.#paused) {
       await this.#posting;
       this.#paused = true;
-      // `1`: the server need not wait for its ping timeout.
-      await this.#request("POST", "1").catch(() => {});
+      // So that the server need not wait for its ping timeout.
+      await this.#request("POST", CLOSE).catch(() => {});
     }
     this.#abort.abort();
   }

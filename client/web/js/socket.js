@@ -46,8 +46,9 @@ export class Socket extends Emitter {
   get state() {
     if (this.connected) return "connected";
     if (!this.active) return this.#rejected ? "failed" : "disconnected";
-    const { phase, gaveUp, opts } = this.io;
+    const { phase, gaveUp, stopped, opts } = this.io;
     if (phase === "opening" || phase === "open") return "connecting";
+    if (stopped) return "disconnected";
     return gaveUp || !opts.reconnection ? "failed" : "reconnecting";
   }
 
@@ -56,7 +57,8 @@ export class Socket extends Emitter {
     this.active = true;
     this.#rejected = false;
     const { phase } = this.io;
-    if (phase === "closed") this.io.open();
+    // Asked for while waiting, the next attempt is now.
+    if (phase === "closed" || phase === "waiting") this.io.open();
     else this._connecting();
     if (phase === "open") this._opened();
     return this;

@@ -22,6 +22,7 @@ describe("what is no Socket.IO server", () => {
     "JSON of something else": { body: `{"ok":true}`, type: "application/json", reason: "not_a_server", message: /Engine.IO handshake was expected/ },
     "nothing": { body: "", reason: "not_a_server", message: /handshake/ },
     "a handshake that is no JSON": { body: "0{", reason: "not_a_server", message: /no sid/ },
+    "a handshake without a heartbeat": { body: `0{"sid":"s","upgrades":[]}`, reason: "not_a_server", message: /no heartbeat/ },
     "another version": { status: 400, body: `{"code":5,"message":"Unsupported protocol version"}`, reason: "version", message: /another Engine.IO version/ },
     "a refusal": { status: 403, body: `{"code":4,"message":"Forbidden"}`, reason: "refused", message: /HTTP 403 Forbidden/ },
     "a proxy without its server": { status: 502, body: "bad gateway", type: "text/plain", reason: "refused", message: /HTTP 502/ },

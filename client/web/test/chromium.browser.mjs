@@ -156,4 +156,36 @@ describe("in Chromium", () => {
     await close();
     await server.stop();
   });
+
+  test("leaving the page ends the session at once, over polling too", async () => {
+    for (const transports of [["websocket"], ["polling"]]) {
+      const reasons = [];
+      const server = await stock(cors, (io) => io.on("connection", (socket) => socket.on("disconnect", (reason) => reasons.push(reason))));
+      const { one, close } = await page();
+      const { wait } = await watch(one, server.url, { transports });
+      await wait("connect |");
+      await one.goto("about:blank");
+      // Long before the ping timeout, which is 45 s here.
+      await until(() => reasons.length === 1, "the server to hear of it");
+      // Which of the two the server sees first, our word or the poll that breaks off, is the network's choice.
+      assert.match(reasons[0], /^transport (close|error)$/);
+      await close();
+      await server.stop();
+    }
+  });
+
+  test("the network goes and comes: told at once, and tried at once", async () => {
+    const server = await stock(cors);
+    const { one, close } = await page();
+    const { seen, wait } = await watch(one, server.url, { transports: ["websocket"], reconnectionDelay: 60_000, reconnectionDelayMax: 60_000 });
+    await wait("connect |");
+    await one.context().setOffline(true);
+    await wait("reconnecting 1");
+    await one.context().setOffline(false);
+    // Long before the minute is over.
+    await wait("reconnect 1");
+    assert.deepEqual((await seen()).slice(2), ["disconnect forced close | reconnecting", "reconnecting 1 | reconnecting", "reconnect_attempt 1 | reconnecting", "connecting | connecting", "connect | connected", "reconnect 1 | connected"]);
+    await close();
+    await server.stop();
+  });
 });

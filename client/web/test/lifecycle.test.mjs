@@ -136,6 +136,36 @@ describe("stages", () => {
     assert.equal(socket.io.phase, "closed");
   });
 
+  test("connect() while waiting is an attempt now; a manager that is disconnected rests", async () => {
+    const first = await stock();
+    const socket = client(first.url, { transports: ["polling"], reconnectionDelay: 60_000, reconnectionDelayMax: 60_000 });
+    await next(socket, "connect");
+    await first.stop();
+    await next(socket, "reconnecting");
+    const second = await stock({}, undefined, first.port);
+    socket.connect();
+    assert.deepEqual(await next(socket, "connect"), []);
+    socket.io.disconnect();
+    assert.deepEqual([socket.connected, socket.state], [false, "disconnected"]);
+    await second.stop();
+  });
+
+  test("a silence longer than the heartbeat, noticed when something is sent", async () => {
+    const server = await stock({}, (io) => io.on("connection", (socket) => socket.on("echo", (x, ack) => ack(x))));
+    const socket = client(server.url, { transports: ["websocket"] });
+    await next(socket, "connect");
+    const real = Date.now;
+    // The machine slept for a minute: timers did not run, the clock went on.
+    Date.now = () => real() + 60_000;
+    const lost = next(socket, "disconnect");
+    const answer = socket.emitWithAck("echo", "kept");
+    assert.equal((await lost)[0], "ping timeout");
+    Date.now = real;
+    assert.equal(await answer, "kept");
+    socket.disconnect();
+    await server.stop();
+  });
+
   test("the manager tells the same under the stock names", async () => {
     const first = await stock();
     const socket = client(first.url, { transports: ["websocket"] });
