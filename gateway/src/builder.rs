@@ -15,10 +15,12 @@ use ringside_proto::{engineio::Timing, socketio::Args};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    endpoint::{Wanted, engine_path},
     gateway::{Gateway, Plan},
     http::{Origins, Page, PageRequest, Pages},
     limits::Limits,
     listener::ListenError,
+    raw::Raw,
     shared::Transports,
     socketio::{Ack, Namespace, Socket, handler},
 };
@@ -36,12 +38,14 @@ impl Default for Builder {
                 limits: Limits::default(),
                 timing: Timing::default(),
                 path: "/socket.io/".into(),
+                raw: Vec::new(),
                 origins: Origins::own(),
                 transports: Transports::default(),
                 pages: Pages::default(),
                 namespaces,
                 shards: available_parallelism().map_or(1, NonZero::get),
                 pinned: true,
+                null_sink: false,
             },
         }
     }
@@ -137,7 +141,21 @@ impl Builder {
 
     /// Where Engine.IO answers. Default `/socket.io/`.
     pub fn path(&mut self, path: &str) -> &mut Self {
-        self.plan.path = format!("/{}/", path.trim_matches('/')).into();
+        self.plan.path = engine_path(path);
+        self
+    }
+
+    /// Adds a bare WebSocket route: messages in, messages out, at exactly this path.
+    pub fn websocket(&mut self, path: &str, raw: Raw) -> &mut Self {
+        self.plan.raw.push((path.into(), Wanted::WebSocket(raw)));
+        self
+    }
+
+    /// Adds a raw Engine.IO endpoint: sessions, heartbeat and polling, without Socket.IO.
+    pub fn engineio(&mut self, path: &str, raw: Raw) -> &mut Self {
+        self.plan
+            .raw
+            .push((engine_path(path), Wanted::EngineIo(raw)));
         self
     }
 
@@ -174,6 +192,14 @@ impl Builder {
     /// Whether each shard's thread is pinned to a core of its own. Default: yes.
     pub fn pinned(&mut self, pinned: bool) -> &mut Self {
         self.plan.pinned = pinned;
+        self
+    }
+
+    /// For benches: broadcasts are encoded, routed and coalesced as ever, but not written, so that the
+    /// time the gateway itself takes remains. Handshakes, answers to one socket and heartbeats are
+    /// written, and with them any broadcast of the same turn. Default: no.
+    pub fn null_sink(&mut self, swallow: bool) -> &mut Self {
+        self.plan.null_sink = swallow;
         self
     }
 

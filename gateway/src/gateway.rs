@@ -18,6 +18,7 @@ use ringside_proto::engineio::Timing;
 use tokio::sync::watch;
 
 use crate::{
+    endpoint::{Endpoint, Wanted},
     http::{self, Origins, Pages},
     limits::Limits,
     listener::{self, ListenError},
@@ -32,12 +33,14 @@ pub(crate) struct Plan {
     pub(crate) limits: Limits,
     pub(crate) timing: Timing,
     pub(crate) path: Box<str>,
+    pub(crate) raw: Vec<(Box<str>, Wanted)>,
     pub(crate) origins: Origins,
     pub(crate) transports: Transports,
     pub(crate) pages: Pages,
     pub(crate) namespaces: HashMap<Box<str>, Namespace>,
     pub(crate) shards: usize,
     pub(crate) pinned: bool,
+    pub(crate) null_sink: bool,
 }
 
 /// A handle to a running gateway.
@@ -70,11 +73,17 @@ impl Gateway {
                 namespace.settle(&core).map_err(std::io::Error::other)?,
             );
         }
+        let mut endpoints = Vec::new();
+        for (path, wanted) in [(plan.path, Wanted::SocketIo)].into_iter().chain(plan.raw) {
+            let endpoint = Endpoint::settle(path, wanted, &core).map_err(std::io::Error::other)?;
+            endpoints.push(Arc::new(endpoint));
+        }
+        let endpoints = endpoints.into();
         let shared = Arc::new(Shared {
             core: core.clone(),
             limits: plan.limits,
             timing: plan.timing,
-            path: plan.path,
+            endpoints,
             origins: plan.origins,
             transports: plan.transports,
             pages: plan.pages,
@@ -97,7 +106,7 @@ impl Gateway {
                 &core,
                 seed,
                 options,
-                GatewaySink::default,
+                move || GatewaySink::new(plan.null_sink),
                 move |local| {
                     let shard = GatewayShard::new(local, shared);
                     shared::enter(&shard);

@@ -34,11 +34,13 @@
 pub struct Readme;
 
 mod builder;
+mod endpoint;
 mod env;
 mod gateway;
 mod http;
 mod limits;
 mod listener;
+mod raw;
 mod session;
 mod shard;
 mod shared;
@@ -52,6 +54,7 @@ pub use builder::Builder;
 pub use gateway::Gateway;
 pub use limits::Limits;
 pub use listener::{ListenError, raise_descriptor_limit};
+pub use raw::{Connection, Raw, RawMessage};
 pub use ringside_core::{Class, Key, OutboxLimits, Stats};
 pub use ringside_proto::{engineio::Timing, socketio::Args};
 pub use shared::Transports;

@@ -39,7 +39,8 @@ pub(crate) struct GatewayShard {
     pub(crate) sessions: RefCell<Sessions>,
     /// Where reads go. Nobody holds it across an await.
     pub(crate) scratch: RefCell<Box<[u8]>>,
-    flush_due: Cell<bool>,
+    /// Within [`batch`](Self::batch): what is sent is shown at its end.
+    batching: Cell<bool>,
 }
 
 /// What one shard has another do, by way of the core's lanes.
@@ -56,7 +57,7 @@ impl GatewayShard {
             shared,
             sessions: RefCell::new(Sessions::default()),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
-            flush_due: Cell::new(false),
+            batching: Cell::new(false),
         })
     }
 
@@ -64,19 +65,20 @@ impl GatewayShard {
         env::now(&self.local)
     }
 
-    /// Something was staged: the pump shows it to the shards when this task yields, unless
-    /// [`flush`](Self::flush) comes first.
+    /// Something was staged outside a batch: the pump shows it, when this task yields.
     pub(crate) fn flush_soon(&self) {
-        if !self.flush_due.replace(true) {
+        if !self.batching.get() {
             self.local.wake_pump();
         }
     }
 
-    /// Shows all shards what was staged: at the end of everything that runs handlers.
-    pub(crate) fn flush(&self) {
-        if self.flush_due.replace(false) {
-            self.local.flush();
-        }
+    /// Runs what handles one piece of input, then shows all shards what it sent.
+    pub(crate) fn batch<R>(&self, handle: impl FnOnce() -> R) -> R {
+        self.batching.set(true);
+        let result = handle();
+        self.batching.set(false);
+        self.local.flush();
+        result
     }
 
     /// Asks the shard that owns a session. `None`: there is no such shard, or it is gone or overloaded.

@@ -10,6 +10,7 @@ use ringside_core::{Class, ConnId, Core, Frame, PublishError, Topic};
 use ringside_proto::engineio::Timing;
 
 use crate::{
+    endpoint::Endpoint,
     http::{Origins, Pages},
     limits::Limits,
     shard::GatewayShard,
@@ -20,8 +21,8 @@ pub(crate) struct Shared {
     pub(crate) core: Core,
     pub(crate) limits: Limits,
     pub(crate) timing: Timing,
-    /// Where Engine.IO answers, with a slash at both ends.
-    pub(crate) path: Box<str>,
+    /// Where connections begin.
+    pub(crate) endpoints: Box<[Arc<Endpoint>]>,
     pub(crate) origins: Origins,
     pub(crate) transports: Transports,
     pub(crate) pages: Pages,

@@ -28,16 +28,28 @@ use tokio::{
 pub(crate) const TEXT: u8 = 0;
 /// Mark of a binary message on a frame.
 pub(crate) const BINARY: u8 = 1;
+/// Mark of a text message on a frame for many receivers.
+pub(crate) const BROADCAST: u8 = 2;
 
 /// The sink of a gateway's shard.
 #[derive(Default)]
 pub(crate) struct GatewaySink {
     pub(crate) tcp: TcpSink,
+    /// For benches: what only broadcasts would write is not written.
+    swallow: bool,
     /// Pending polls. Absent: the session is between two polls.
     polls: HashMap<ConnId, oneshot::Sender<Bytes>>,
 }
 
 impl GatewaySink {
+    /// A sink that writes everything, or everything but broadcasts.
+    pub(crate) fn new(swallow: bool) -> Self {
+        Self {
+            swallow,
+            ..Self::default()
+        }
+    }
+
     /// Parks a poll until there is something to answer it with.
     pub(crate) fn park(&mut self, conn: ConnId, poll: oneshot::Sender<Bytes>) {
         self.polls.insert(conn, poll);
@@ -62,7 +74,7 @@ fn put_packet(payload: &mut Vec<u8>, message: &Message<'_>) {
     if !payload.is_empty() {
         payload.push(SEPARATOR);
     }
-    if message.tag == TEXT {
+    if message.tag != BINARY {
         return payload.extend_from_slice(message.payload());
     }
     let mut text = String::new();
@@ -71,8 +83,18 @@ fn put_packet(payload: &mut Vec<u8>, message: &Message<'_>) {
     payload.extend_from_slice(text.as_bytes());
 }
 
+/// Whether a run holds nothing but broadcasts.
+fn is_broadcast(run: &Run<'_>) -> bool {
+    let mut all = true;
+    run.for_each_message(|message| all &= message.tag == BROADCAST);
+    all
+}
+
 impl Sink for GatewaySink {
     fn submit(&mut self, conn: ConnId, run: &Run<'_>) -> Wrote {
+        if self.swallow && is_broadcast(run) {
+            return Wrote::All;
+        }
         if self.tcp.stream(conn).is_some() {
             return self.tcp.submit(conn, run);
         }

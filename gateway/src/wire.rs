@@ -1,7 +1,7 @@
 //! From packets to frames: encoded once, with the WebSocket header in the headroom.
 //!
 //! ```text
-//! text    [ ws header | '4' socket.io packet ]        tag TEXT
+//! text    [ ws header | '4' socket.io packet ]        tag TEXT, or BROADCAST
 //! group   [ ws header | '4' packet | ws header | bytes | … ]    attachments follow, tag BINARY
 //! ```
 //!
@@ -16,13 +16,32 @@ use ringside_proto::{
     ws::{self, CloseCode, OpCode},
 };
 
-use crate::sink::{BINARY, TEXT};
+use crate::{
+    raw::RawMessage,
+    sink::{BINARY, BROADCAST, TEXT},
+};
 
 /// The longest header a server writes.
 const HEADROOM: usize = 10;
 
 /// A Socket.IO packet as an Engine.IO message. `encode` writes the packet and returns its attachments.
 pub(crate) fn message(
+    except: Option<ConnId>,
+    encode: impl FnOnce(&mut FrameBuilder) -> Result<Vec<Bytes>, EncodeError>,
+) -> Result<Frame, EncodeError> {
+    tagged(TEXT, except, encode)
+}
+
+/// The same for everybody in a namespace or room.
+pub(crate) fn broadcast(
+    except: Option<ConnId>,
+    encode: impl FnOnce(&mut FrameBuilder) -> Result<Vec<Bytes>, EncodeError>,
+) -> Result<Frame, EncodeError> {
+    tagged(BROADCAST, except, encode)
+}
+
+fn tagged(
+    tag: u8,
     except: Option<ConnId>,
     encode: impl FnOnce(&mut FrameBuilder) -> Result<Vec<Bytes>, EncodeError>,
 ) -> Result<Frame, EncodeError> {
@@ -40,7 +59,30 @@ pub(crate) fn message(
             BINARY,
         );
     }
-    Ok(builder.finish(&header, TEXT))
+    Ok(builder.finish(&header, tag))
+}
+
+/// A message without Socket.IO, as an Engine.IO packet if `framed`.
+pub(crate) fn raw(message: RawMessage<'_>, framed: bool, except: Option<ConnId>) -> Frame {
+    let (op, tag, bytes) = match message {
+        RawMessage::Text(text) => (OpCode::Text, TEXT, text.as_bytes()),
+        RawMessage::Binary(bytes) => (OpCode::Binary, BINARY, bytes),
+    };
+    let mut builder = FrameBuilder::with_capacity(HEADROOM, 1 + bytes.len());
+    if let Some(conn) = except {
+        builder = builder.except(conn);
+    }
+    if framed && tag == TEXT {
+        builder.put_u8(PacketKind::Message.digit());
+    }
+    builder.put_slice(bytes);
+    let header = ws::server_header(op, builder.payload_len());
+    builder.finish(&header, tag)
+}
+
+/// A ping of WebSocket's own, for routes without Engine.IO.
+pub(crate) fn ping() -> Frame {
+    FrameBuilder::with_capacity(HEADROOM, 0).finish(&ws::server_header(OpCode::Ping, 0), BINARY)
 }
 
 /// An Engine.IO packet with text.

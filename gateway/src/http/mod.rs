@@ -14,7 +14,7 @@ mod pages;
 mod polling;
 mod upgrade;
 
-use std::{convert::Infallible, net::SocketAddr, rc::Rc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -31,7 +31,12 @@ pub use origin::Origins;
 pub(crate) use pages::Pages;
 pub use pages::{Page, PageRequest};
 
-use crate::{shard::GatewayShard, sid::Sid, socketio::Handshake};
+use crate::{
+    endpoint::{Endpoint, Speaks},
+    shard::GatewayShard,
+    sid::Sid,
+    socketio::Handshake,
+};
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
@@ -56,13 +61,22 @@ pub(crate) async fn serve(this: Rc<GatewayShard>, stream: TcpStream, peer: Socke
 
 async fn answer(this: Rc<GatewayShard>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
     let path = request.uri().path();
-    let Some(rest) = path.strip_prefix(&*this.shared.path) else {
+    let found = this
+        .shared
+        .endpoints
+        .iter()
+        .find_map(|e| Some((e.clone(), e.matches(path)?)));
+    let Some((endpoint, rest)) = found else {
         return this.shared.pages.answer(&request, peer);
     };
     if rest.is_empty() {
-        return engine(this, request, peer).await;
+        return engine(this, endpoint, request, peer).await;
     }
-    match ringside_web::asset(rest) {
+    let file = match endpoint.speaks {
+        Speaks::SocketIo => ringside_web::asset(rest),
+        _ => None,
+    };
+    match file {
         Some(file) => client_file(file, request.headers()),
         None => plain(StatusCode::NOT_FOUND, "no such file of the client"),
     }
@@ -91,15 +105,22 @@ fn client_file(file: &'static ringside_web::Asset, asked: &HeaderMap) -> Answer 
     answer
 }
 
-async fn engine(this: Rc<GatewayShard>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+async fn engine(
+    this: Rc<GatewayShard>,
+    endpoint: Arc<Endpoint>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+) -> Answer {
     let origin = match this.shared.origins.judge(request.headers()) {
         Ok(origin) => origin,
         Err(()) => return refuse(HandshakeError::Forbidden),
     };
     let mut answer = if request.method() == Method::OPTIONS {
         origin::preflight()
+    } else if !endpoint.is_framed() {
+        upgrade::open(&this, endpoint, request, peer)
     } else {
-        session_request(this, request, peer).await
+        session_request(this, endpoint, request, peer).await
     };
     origin.allow(answer.headers_mut());
     answer
@@ -107,6 +128,7 @@ async fn engine(this: Rc<GatewayShard>, request: Request<Incoming>, peer: Socket
 
 async fn session_request(
     this: Rc<GatewayShard>,
+    endpoint: Arc<Endpoint>,
     request: Request<Incoming>,
     peer: SocketAddr,
 ) -> Answer {
@@ -131,8 +153,8 @@ async fn session_request(
         RequestKind::Handshake {
             transport: Transport::Polling,
             ..
-        } => polling::open(&this, Handshake::of(&request, peer)),
-        RequestKind::Handshake { .. } => upgrade::open(&this, request, peer),
+        } => polling::open(&this, endpoint, Handshake::of(&request, peer)),
+        RequestKind::Handshake { .. } => upgrade::open(&this, endpoint, request, peer),
         RequestKind::Existing { sid, transport } => {
             let Some(sid) = Sid::parse(sid).filter(|sid| sid.shard() < this.shared.core.shards())
             else {

@@ -4,7 +4,7 @@
 //! streams in, and a request that is given up is told to the owner. Source: Engine.IO protocol, "HTTP
 //! long-polling".
 
-use std::{rc::Rc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::CONTENT_TYPE};
@@ -15,6 +15,7 @@ use ringside_proto::engineio::{HandshakeError, PacketKind, Transport, Version};
 
 use super::{Answer, plain, refuse};
 use crate::{
+    endpoint::Endpoint,
     session::{Poll, Post, PostBegin, abort_poll, abort_post},
     shard::GatewayShard,
     sid::Sid,
@@ -25,11 +26,21 @@ use crate::{
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// A new session: the open packet is the answer.
-pub(super) fn open(this: &Rc<GatewayShard>, handshake: Handshake) -> Answer {
-    let opened = this.open(&mut this.local.shard(), Transport::Polling, handshake);
+pub(super) fn open(
+    this: &Rc<GatewayShard>,
+    endpoint: Arc<Endpoint>,
+    handshake: Handshake,
+) -> Answer {
+    let opened = this.open(
+        &mut this.local.shard(),
+        endpoint,
+        Transport::Polling,
+        handshake,
+    );
     this.local.wake_pump();
     match opened {
-        Some((_, text)) => {
+        Some((conn, text)) => {
+            this.announce(conn);
             let mut body = vec![PacketKind::Open.digit()];
             body.extend_from_slice(&text);
             plain(StatusCode::OK, body)

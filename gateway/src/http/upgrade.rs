@@ -4,7 +4,7 @@
 //! decoder first); after the upgrade hyper's memory is gone. A socket for a session of another shard
 //! is handed over. Source: RFC 6455 §4.2.
 
-use std::{net::SocketAddr, rc::Rc};
+use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode,
@@ -24,6 +24,7 @@ use tokio::net::TcpStream;
 
 use super::{Answer, plain, refuse};
 use crate::{
+    endpoint::Endpoint,
     session::{Offer, adopt, start},
     shard::GatewayShard,
     sid::Sid,
@@ -84,6 +85,7 @@ async fn take_back(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
 /// A session that begins on WebSocket.
 pub(super) fn open(
     this: &Rc<GatewayShard>,
+    endpoint: Arc<Endpoint>,
     mut request: Request<Incoming>,
     peer: SocketAddr,
 ) -> Answer {
@@ -98,12 +100,17 @@ pub(super) fn open(
         let Some((stream, leftover)) = take_back(upgrade).await else {
             return;
         };
+        let framed = endpoint.is_framed();
         let mut shard = task.local.shard();
-        let opened = task.open(&mut shard, Transport::WebSocket, handshake);
+        let opened = task.open(&mut shard, endpoint, Transport::WebSocket, handshake);
         // All slots taken: dropping the stream says so.
         let Some((conn, text)) = opened else { return };
         start(&task, &mut shard, conn, stream, task.ws_decoder(), leftover);
-        task.send_packet(conn, PacketKind::Open, &text);
+        drop(shard);
+        if framed {
+            task.send_packet(conn, PacketKind::Open, &text);
+        }
+        task.announce(conn);
     });
     switching(&key)
 }

@@ -116,8 +116,7 @@ impl Ask for Post {
         let (done, answer) = oneshot::channel();
         let owner = this.clone();
         this.local.spawn(async move {
-            let good = owner.on_payload(self.conn, &self.body);
-            owner.flush();
+            let good = owner.batch(|| owner.on_payload(self.conn, &self.body));
             let _ = done.send(good);
         });
         answer

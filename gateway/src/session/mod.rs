@@ -10,12 +10,13 @@ mod read;
 
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
-use ringside_core::{Class, CloseReason as CoreReason, ConnId, Millis as CoreMillis, Shard};
+use ringside_core::{Class, CloseReason as CoreReason, ConnId, Frame, Millis as CoreMillis, Shard};
 use ringside_proto::{
     close::CloseReason,
     engineio::{Act, OpenPacket, PacketKind, ServerSession, Transport, Version},
     socketio,
     time::Millis,
+    ws::CloseCode,
 };
 
 pub(crate) use ask::{Ask, Offer, Poll, Post, PostBegin, abort_poll, abort_post};
@@ -23,7 +24,9 @@ pub(crate) use candidate::adopt;
 pub(crate) use read::start;
 
 use crate::{
+    endpoint::{Endpoint, Speaks},
     env::HashState,
+    raw::Connection,
     shard::GatewayShard,
     sid::Sid,
     sink::GatewaySink,
@@ -35,29 +38,55 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) sid: Sid,
     pub(crate) engine: ServerSession,
+    pub(crate) upper: Upper,
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) handshake: Arc<Handshake>,
+    /// Why it ends, once that is decided.
+    pub(crate) why: Option<CloseReason>,
+}
+
+/// What lies above Engine.IO, or above the bare WebSocket.
+pub(crate) enum Upper {
+    SocketIo(SocketIo),
+    Raw(Connection),
+}
+
+/// The Socket.IO part of a session.
+pub(crate) struct SocketIo {
     pub(crate) decoder: socketio::Decoder,
     /// The namespaces it joined.
     pub(crate) sockets: Vec<Socket>,
-    pub(crate) handshake: Arc<Handshake>,
     /// When it must have joined its first namespace; never, once it has.
     pub(crate) connect_by: Millis,
-    /// Why it ends, once that is decided.
-    pub(crate) why: Option<CloseReason>,
 }
 
 impl Session {
     /// Tells its sockets that it is over.
     pub(crate) fn end(self, reason: CloseReason) {
-        for socket in &self.sockets {
-            socket.ended(reason.disconnect_reason());
+        match &self.upper {
+            Upper::SocketIo(sio) => {
+                sio.sockets
+                    .iter()
+                    .for_each(|socket| socket.ended(reason.disconnect_reason()));
+            }
+            Upper::Raw(connection) => connection.ended(reason),
+        }
+    }
+
+    /// The Socket.IO part, if that is what is spoken.
+    pub(crate) fn sio(&mut self) -> Option<&mut SocketIo> {
+        match &mut self.upper {
+            Upper::SocketIo(sio) => Some(sio),
+            Upper::Raw(_) => None,
         }
     }
 
     fn next_deadline(&self) -> Millis {
-        self.engine
-            .next_deadline()
-            .min(self.decoder.next_deadline())
-            .min(self.connect_by)
+        let engine = self.engine.next_deadline();
+        match &self.upper {
+            Upper::SocketIo(sio) => engine.min(sio.decoder.next_deadline()).min(sio.connect_by),
+            Upper::Raw(_) => engine,
+        }
     }
 }
 
@@ -98,13 +127,15 @@ impl Sessions {
         let Some(session) = self.get(conn) else {
             return Act::Nothing;
         };
-        if session.decoder.poll(now).is_err() {
-            let reason = socketio::Misbehaviour::AttachmentsTimeout.into();
-            return session.engine.close(reason);
-        }
-        if now >= session.connect_by {
-            session.connect_by = Millis::NEVER;
-            return session.engine.close(CloseReason::ConnectTimeout);
+        if let Upper::SocketIo(sio) = &mut session.upper {
+            if sio.decoder.poll(now).is_err() {
+                let reason = socketio::Misbehaviour::AttachmentsTimeout.into();
+                return session.engine.close(reason);
+            }
+            if now >= sio.connect_by {
+                sio.connect_by = Millis::NEVER;
+                return session.engine.close(CloseReason::ConnectTimeout);
+            }
         }
         session.engine.poll(now)
     }
@@ -115,18 +146,30 @@ impl GatewayShard {
     pub(crate) fn open(
         &self,
         shard: &mut Shard<GatewaySink>,
+        endpoint: Arc<Endpoint>,
         transport: Transport,
         handshake: Handshake,
     ) -> Option<(ConnId, Vec<u8>)> {
         let conn = shard.open()?;
         let (now, timing) = (self.now(), self.shared.timing);
+        let handshake = Arc::new(handshake);
+        let upper = match &endpoint.speaks {
+            Speaks::SocketIo => Upper::SocketIo(SocketIo {
+                decoder: socketio::Decoder::new(),
+                sockets: Vec::new(),
+                connect_by: now.plus(self.shared.limits.connect_ms),
+            }),
+            Speaks::EngineIo(route) | Speaks::WebSocket(route) => {
+                let (handshake, shared) = (handshake.clone(), self.shared.clone());
+                Upper::Raw(Connection::new(conn, route.clone(), handshake, shared))
+            }
+        };
         let session = Session {
             sid: Sid::new(self.id),
             engine: ServerSession::new(timing, Version::V4, transport, now),
-            decoder: socketio::Decoder::new(),
-            sockets: Vec::new(),
-            handshake: Arc::new(handshake),
-            connect_by: now.plus(self.shared.limits.connect_ms),
+            upper,
+            endpoint,
+            handshake,
             why: None,
         };
         let upgrade = transport == Transport::Polling && self.shared.transports.websocket;
@@ -151,6 +194,29 @@ impl GatewayShard {
     /// Sends an Engine.IO packet on the session's transport.
     pub(crate) fn send_packet(&self, conn: ConnId, kind: PacketKind, text: &[u8]) {
         self.send_frame(conn, wire::packet(kind, text));
+    }
+
+    fn ping(&self, conn: ConnId) {
+        let framed = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => session.endpoint.is_framed(),
+            None => return,
+        };
+        match framed {
+            true => self.send_packet(conn, PacketKind::Ping, b""),
+            false => self.send_frame(conn, wire::ping()),
+        }
+    }
+
+    /// A new session is ready: whoever handles raw connections hears of it.
+    pub(crate) fn announce(&self, conn: ConnId) {
+        let connection = match self.sessions.borrow_mut().get(conn) {
+            Some(Session {
+                upper: Upper::Raw(connection),
+                ..
+            }) => connection.clone(),
+            _ => return,
+        };
+        connection.opened();
     }
 
     /// Sends a frame to a session of this shard.
@@ -189,7 +255,7 @@ impl GatewayShard {
         match act {
             // Messages are handed up where they arrive; version 3 and candidates where they live.
             Act::Nothing | Act::Deliver | Act::SendPong | Act::DropCandidate => {}
-            Act::SendPing => self.send_packet(conn, PacketKind::Ping, b""),
+            Act::SendPing => self.ping(conn),
             Act::AnswerProbe {
                 release_poll: false,
             } => {}
@@ -221,19 +287,39 @@ impl GatewayShard {
         );
         if transport == Transport::WebSocket && is_there {
             let entry = reason.entry();
-            let frame = wire::close(entry.code, entry.sentence);
-            let mut publisher = self.local.publisher();
-            let said = publisher.unicast(conn, Class::Reliable, frame);
-            if said
-                .and_then(|()| publisher.disconnect(conn, entry.code.0))
-                .is_ok()
-            {
-                drop(publisher);
-                return self.flush_soon();
-            }
+            self.say_goodbye(shard, conn, wire::close(entry.code, entry.sentence));
+        } else {
+            shard.close(conn, CoreReason::Gone);
+            self.local.wake_pump();
         }
-        shard.close(conn, CoreReason::Gone);
-        self.local.wake_pump();
+    }
+
+    /// Sends a close frame and ends the connection behind it.
+    fn say_goodbye(&self, shard: &mut Shard<GatewaySink>, conn: ConnId, frame: Frame) {
+        let mut publisher = self.local.publisher();
+        let said = publisher.unicast(conn, Class::Reliable, frame);
+        let said = said.and_then(|()| publisher.disconnect(conn, CloseCode::NORMAL.0));
+        drop(publisher);
+        if said.is_err() {
+            shard.close(conn, CoreReason::Gone);
+            self.local.wake_pump();
+        }
+        self.flush_soon();
+    }
+
+    /// The peer has sent a close frame. "When sending a Close frame in response, the endpoint
+    /// typically echos the status code it received." (RFC 6455 §5.5.1)
+    pub(crate) fn answer_close(&self, conn: ConnId, code: CloseCode) {
+        let act = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => {
+                session.why.get_or_insert(CloseReason::ClosedByPeer);
+                session.engine.close(CloseReason::ClosedByPeer)
+            }
+            None => return,
+        };
+        if let Act::Close(_) = act {
+            self.say_goodbye(&mut self.local.shard(), conn, wire::close(code, ""));
+        }
     }
 
     /// Ends a session for a reason that arose above Engine.IO.

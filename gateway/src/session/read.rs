@@ -7,13 +7,13 @@ use std::{future::poll_fn, io, rc::Rc, task::Poll};
 
 use ringside_core::ConnId;
 use ringside_proto::{
-    close::CloseReason,
-    engineio::{Act, Data, Packet, Version},
+    engineio::{Act, Data, Packet, PacketKind, Version},
     ws::{Decoder, Event, Role},
 };
 use tokio::net::TcpStream;
 
-use crate::{shard::GatewayShard, wire};
+use super::{Session, Upper};
+use crate::{raw::RawMessage, shard::GatewayShard, wire};
 
 /// Gives the session its WebSocket and starts reading it. `leftover`: bytes that came with the
 /// upgrade request.
@@ -37,9 +37,7 @@ pub(crate) fn start(
 
 async fn read(this: Rc<GatewayShard>, conn: ConnId, mut decoder: Decoder, mut leftover: Vec<u8>) {
     if !leftover.is_empty() {
-        let goes_on = this.take_in(conn, &mut decoder, &mut leftover);
-        this.flush();
-        if !goes_on {
+        if !this.batch(|| this.take_in(conn, &mut decoder, &mut leftover)) {
             return;
         }
     }
@@ -68,9 +66,8 @@ async fn read(this: Rc<GatewayShard>, conn: ConnId, mut decoder: Decoder, mut le
                 return this.lost(conn, false);
             }
             Ok(n) => {
-                let goes_on = this.take_in(conn, &mut decoder, &mut scratch[..n]);
+                let goes_on = this.batch(|| this.take_in(conn, &mut decoder, &mut scratch[..n]));
                 drop(scratch);
-                this.flush();
                 if !goes_on {
                     return;
                 }
@@ -110,10 +107,24 @@ impl GatewayShard {
 
     /// Takes in what was read. Returns whether reading goes on.
     fn take_in(self: &Rc<Self>, conn: ConnId, decoder: &mut Decoder, bytes: &mut [u8]) -> bool {
+        let framed = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => session.endpoint.is_framed(),
+            None => return false,
+        };
         let mut input = decoder.input(bytes);
         loop {
             let result = match input.next() {
                 Ok(None) => return true,
+                Ok(Some(Event::Text(text))) if !framed => {
+                    self.deliver_raw(conn, RawMessage::Text(text));
+                    continue;
+                }
+                Ok(Some(Event::Binary(bytes))) if !framed => {
+                    self.deliver_raw(conn, RawMessage::Binary(bytes));
+                    continue;
+                }
+                // Without Engine.IO, WebSocket's own pong answers the heartbeat.
+                Ok(Some(Event::Pong(_))) if !framed => Ok(Packet::bare(PacketKind::Pong)),
                 Ok(Some(Event::Text(text))) => Packet::decode_text(text, Version::V4),
                 Ok(Some(Event::Binary(bytes))) => Packet::decode_binary(bytes, Version::V4),
                 Ok(Some(Event::Ping(payload))) => {
@@ -121,8 +132,8 @@ impl GatewayShard {
                     continue;
                 }
                 Ok(Some(Event::Pong(_))) => continue,
-                Ok(Some(Event::Close { .. })) => {
-                    self.end_session(conn, CloseReason::ClosedByPeer);
+                Ok(Some(Event::Close { code, .. })) => {
+                    self.answer_close(conn, code);
                     return false;
                 }
                 Err(misbehaviour) => {
@@ -144,13 +155,30 @@ impl GatewayShard {
         }
     }
 
+    /// Hands a message to a raw connection. The session goes on, whatever its handler does.
+    fn deliver_raw(&self, conn: ConnId, message: RawMessage<'_>) -> bool {
+        let connection = match self.sessions.borrow_mut().get(conn) {
+            Some(Session {
+                upper: Upper::Raw(connection),
+                ..
+            }) => connection.clone(),
+            _ => return false,
+        };
+        connection.received(message);
+        true
+    }
+
     /// A packet arrived on the session's transport. Returns whether the session goes on.
     pub(crate) fn on_packet(self: &Rc<Self>, conn: ConnId, packet: &Packet<'_>) -> bool {
-        let (act, moved) = match self.sessions.borrow_mut().get(conn) {
+        let (act, moved, sio) = match self.sessions.borrow_mut().get(conn) {
             Some(session) => {
                 let before = session.engine.next_deadline();
                 let act = session.engine.on_packet(packet.kind, self.now());
-                (act, session.engine.next_deadline() != before)
+                (
+                    act,
+                    session.engine.next_deadline() != before,
+                    session.sio().is_some(),
+                )
             }
             None => return false,
         };
@@ -159,9 +187,11 @@ impl GatewayShard {
         }
         match act {
             Act::Nothing => true,
-            Act::Deliver => match &packet.data {
-                Data::Text(text) => self.on_text(conn, text),
-                Data::Binary(bytes) => self.on_binary(conn, bytes),
+            Act::Deliver => match (&packet.data, sio) {
+                (Data::Text(text), true) => self.on_text(conn, text),
+                (Data::Binary(bytes), true) => self.on_binary(conn, bytes),
+                (Data::Text(text), false) => self.deliver_raw(conn, RawMessage::Text(text)),
+                (Data::Binary(bytes), false) => self.deliver_raw(conn, RawMessage::Binary(bytes)),
             },
             act => {
                 self.act(&mut self.local.shard(), conn, act);

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use super::{Ack, Namespace, Socket};
 use crate::{
+    session::{Session, Upper},
     shard::GatewayShard,
     shared::{Op, Shared},
     wire,
@@ -31,8 +32,8 @@ impl GatewayShard {
     /// A text message arrived. Returns whether the session goes on.
     pub(crate) fn on_text(self: &Rc<Self>, conn: ConnId, text: &str) -> bool {
         let limits = self.shared.limits.socketio();
-        let decoded = match self.sessions.borrow_mut().get(conn) {
-            Some(session) => session.decoder.text(text, &limits, self.now()),
+        let decoded = match self.sessions.borrow_mut().get(conn).and_then(Session::sio) {
+            Some(sio) => sio.decoder.text(text, &limits, self.now()),
             None => return false,
         };
         match decoded {
@@ -49,8 +50,8 @@ impl GatewayShard {
     /// A binary message arrived. Returns whether the session goes on.
     pub(crate) fn on_binary(self: &Rc<Self>, conn: ConnId, bytes: &[u8]) -> bool {
         let limits = self.shared.limits.socketio();
-        let decoded = match self.sessions.borrow_mut().get(conn) {
-            Some(session) => session.decoder.binary(bytes, &limits),
+        let decoded = match self.sessions.borrow_mut().get(conn).and_then(Session::sio) {
+            Some(sio) => sio.decoder.binary(bytes, &limits),
             None => return false,
         };
         match decoded {
@@ -77,8 +78,8 @@ impl GatewayShard {
         if packet.kind == Kind::Connect {
             return self.on_connect(conn, packet);
         }
-        let socket = match self.sessions.borrow_mut().get(conn) {
-            Some(session) => session
+        let socket = match self.sessions.borrow_mut().get(conn).and_then(Session::sio) {
+            Some(sio) => sio
                 .sockets
                 .iter()
                 .find(|s| s.namespace_name() == packet.namespace)
@@ -138,12 +139,16 @@ impl GatewayShard {
             return self.misbehaved(conn, Misbehaviour::InvalidJson);
         }
         let (handshake, joined, known) = match self.sessions.borrow_mut().get(conn) {
-            Some(session) => {
-                session.connect_by = Millis::NEVER;
-                let known = session.sockets.iter().any(|s| s.namespace_name() == name);
-                (session.handshake.clone(), session.sockets.len(), known)
+            Some(Session {
+                handshake,
+                upper: Upper::SocketIo(sio),
+                ..
+            }) => {
+                sio.connect_by = Millis::NEVER;
+                let known = sio.sockets.iter().any(|s| s.namespace_name() == name);
+                (handshake.clone(), sio.sockets.len(), known)
             }
-            None => return false,
+            _ => return false,
         };
         self.schedule(&mut self.local.shard(), conn);
         let Some(namespace) = self.shared.namespaces.get(name).cloned() else {
@@ -186,7 +191,7 @@ impl GatewayShard {
             Ok(frame) => self.send_frame(conn, frame),
             Err(error) => return tracing::error!(%error, "the admission cannot be encoded"),
         }
-        if let Some(session) = self.sessions.borrow_mut().get(conn) {
+        if let Some(session) = self.sessions.borrow_mut().get(conn).and_then(Session::sio) {
             session.sockets.push(socket.clone());
         }
         if let Err(error) = Shared::send(&self.shared, Op::Join(namespace.everybody(), conn)) {
@@ -210,7 +215,7 @@ impl GatewayShard {
 
     /// The client leaves one namespace; its session goes on.
     fn leave(&self, conn: ConnId, socket: &Socket) {
-        if let Some(session) = self.sessions.borrow_mut().get(conn) {
+        if let Some(session) = self.sessions.borrow_mut().get(conn).and_then(Session::sio) {
             session.sockets.retain(|s| s.id() != socket.id());
         }
         let everybody = socket.namespace().everybody();

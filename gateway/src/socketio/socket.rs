@@ -141,6 +141,11 @@ impl Socket {
         self.send(Op::Unicast(self.0.conn, Class::Reliable, frame))
     }
 
+    /// Everybody in the namespace, this client included.
+    pub fn everybody(&self) -> Target {
+        Target::everybody(self.0.shared.clone(), self.0.namespace.clone())
+    }
+
     /// Everybody in the namespace but this client.
     pub fn broadcast(&self) -> Target {
         Target::everybody(self.0.shared.clone(), self.0.namespace.clone()).except(self.0.conn)

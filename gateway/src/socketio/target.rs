@@ -82,7 +82,7 @@ fn frame<T: Serialize + ?Sized>(
     args: &T,
 ) -> Result<Frame, EmitError> {
     let nsp = &namespace.name;
-    Ok(wire::message(except, |out| {
+    Ok(wire::broadcast(except, |out| {
         encode_event(out, nsp, None, event, args, None)
     })?)
 }
