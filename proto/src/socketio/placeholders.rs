@@ -9,11 +9,15 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::Misbehaviour;
 
-/// Checks JSON that [`super::json::check`] accepted, so its depth is bounded.
+/// Checks JSON that [`super::json::check`] accepted, so its depth is bounded, or nothing.
 ///
 /// # Errors
 /// [`Misbehaviour::IllegalPlaceholder`], [`Misbehaviour::InvalidJson`].
 pub(super) fn check(json: &str, attachments: usize) -> Result<(), Misbehaviour> {
+    // A packet without payload has no placeholders; its attachments are awaited all the same.
+    if json.is_empty() {
+        return Ok(());
+    }
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let found = Walk { attachments }
         .deserialize(&mut deserializer)
