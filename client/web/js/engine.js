@@ -223,16 +223,16 @@ export class Engine {
     if (this.state === "closed" || this.state === "closing") return;
     const opening = this.state === "opening";
     this.state = "closing";
-    if (now || opening || this.#settled) this.#end("forced close");
+    if (now || opening || this.#settled) this.#end("forced close", undefined, now);
     else this.#timers.linger = setTimeout(() => this.#end("forced close"), LINGER_MS);
   }
 
-  #end(reason, error) {
+  #end(reason, error, now) {
     if (this.state === "closed") return;
     this.state = "closed";
     for (const name in this.#timers) clearTimeout(this.#timers[name]);
     this.#probe?.close();
-    this.#done(this.transport?.close());
+    this.#done(this.transport?.close(now));
     this.#queue = [];
     this.host.onClose(reason, error);
   }

@@ -42,7 +42,7 @@ export class Manager extends Emitter {
   /** What the browser says of network and page comes sooner than a ping timeout. */
   #outside = ({ type }) => {
     if (type === "online") this.phase === "waiting" && this.#begin();
-    else if (this.phase === "open") this.engine.close(type === "offline");
+    else if (this.phase === "open") this.engine.close(true);
   };
 
   constructor(uri, opts) {

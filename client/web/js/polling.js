@@ -135,9 +135,10 @@ export class Polling {
     if (!this.#abort.signal.aborted) this.link.fail(error);
   }
 
-  async close() {
+  /** `now`: without waiting for what is on its way, because the page is going. */
+  async close(now) {
     if (this.link.sid() && !this.#paused) {
-      await this.#posting;
+      if (!now) await this.#posting;
       this.#paused = true;
       // So that the server need not wait for its ping timeout.
       await this.#request("POST", CLOSE).catch(() => {});

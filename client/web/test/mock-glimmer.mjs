@@ -1,6 +1,6 @@
 // A stand-in for the arena's server, for work on the page: the same events on a stock socket.io server, no rules of the game.
 //
-//   node client/web/test/mock-glimmer.mjs [--port 3100] [--bots 12] [--no-websocket]
+//   node client/web/test/mock-glimmer.mjs [--port 3100 (0: any)] [--bots 12] [--no-websocket]
 //
 // It serves the page from game-demo/web and the client's modules from client/web/js as they lie there.
 import { createServer } from "node:http";

@@ -79,13 +79,16 @@ window.__glimmer = {
     return net.transport;
   },
   get connected() {
-    return net.connected;
+    return net.connected && net.joined;
   },
   get frames() {
     return frames;
   },
   get renderer() {
     return renderer.kind;
+  },
+  get scale() {
+    return renderer.scale;
   },
   /** As the newest snapshot has them. */
   players() {

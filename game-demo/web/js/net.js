@@ -18,6 +18,8 @@ export class Net {
   /** id → { id, name, hue, bot } of everybody in the arena. */
   players = new Map();
   me = undefined;
+  /** Whether this connection has joined: until then ids are the last connection's. */
+  joined = false;
   snapshots = 0;
   arrivals = [];
   /** What to tell the player about the connection; empty when all is well. */
@@ -38,7 +40,10 @@ export class Net {
     socket.on("connecting", () => this.#say(this.me ? "" : "Connecting …"));
     socket.on("connect", () => this.join());
     socket.on("connect_failed", (reason, error) => this.#say(`Cannot connect (${reason}): ${error.message}`));
-    socket.on("disconnect", (reason) => this.#say(`Connection lost (${reason})`));
+    socket.on("disconnect", (reason) => {
+      this.joined = false;
+      this.#say(`Connection lost (${reason})`);
+    });
     socket.on("reconnecting", (attempt, ms) => this.#say(`Connection lost. Trying again in ${(ms / 1000).toFixed(1)} s (attempt ${attempt})`));
     socket.on("reconnect_failed", () => this.#say("The server cannot be reached. Reload the page to try again."));
     socket.on("player", (player) => this.players.set(player.id, player));
@@ -63,7 +68,9 @@ export class Net {
   join() {
     this.socket.timeout(JOIN_MS).emit("join", { name: this.name }, (error, welcome) => {
       if (error || !welcome) return this.#say("The server does not let us in. Trying on …");
-      if (this.me?.id !== welcome.id) this.buffer.clear();
+      // A server that began anew gives old numbers to new players.
+      if (!this.joined) this.buffer.clear();
+      this.joined = true;
       this.me = welcome;
       this.name = welcome.name;
       this.buffer.tickMs = 1000 / welcome.tickHz;
@@ -74,6 +81,7 @@ export class Net {
   }
 
   #snapshot(message) {
+    if (!this.joined) return;
     const now = performance.now();
     const snapshot = decodeSnapshot(message);
     if (!snapshot) return this.refused++;
@@ -85,7 +93,7 @@ export class Net {
   #send() {
     const { input, socket } = this;
     this.#pending |= input.take();
-    if (!socket.connected || !this.me) return;
+    if (!socket.connected || !this.joined) return;
     const state = (this.#pending << 8) | input.aim;
     const now = performance.now();
     const due = state !== this.#sent || this.#pending || now - this.#sentAt >= QUIET_MS;

@@ -1,5 +1,6 @@
 // Picks the renderer: WebGL2, else Canvas2D; and changes to Canvas2D when the GPU's context is lost.
 //
+// WebGL without a GPU (drawn by the processor) begins coarse: smooth is worth more than sharp.
 // Promises: `draw` always draws. `?renderer=canvas` asks for Canvas2D.
 import { CanvasRenderer } from "./render-canvas.js";
 import { GlRenderer } from "./render-gl.js";
@@ -8,7 +9,7 @@ import { GlRenderer } from "./render-gl.js";
 const DENSITY_MAX = 2;
 /** Frames slower than this, ms, for `SLOW_FRAMES` in a row make the picture coarser; never below `SCALE_MIN`. */
 const SLOW_MS = 26;
-const SLOW_FRAMES = 45;
+const SLOW_FRAMES = 30;
 const SCALE_MIN = 0.5;
 
 export class Renderer {
@@ -17,9 +18,16 @@ export class Renderer {
 
   constructor(canvas, forced) {
     this.canvas = canvas;
-    const gl = forced === "canvas" ? null : canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance" });
+    const wish = { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance" };
+    let gl = forced === "canvas" ? null : canvas.getContext("webgl2", { ...wish, failIfMajorPerformanceCaveat: true });
+    if (!gl && forced !== "canvas" && (gl = canvas.getContext("webgl2", wish))) this.#scale = SCALE_MIN;
     this.back = gl ? new GlRenderer(gl) : new CanvasRenderer(canvas.getContext("2d", { alpha: false }));
     if (gl) canvas.addEventListener("webglcontextlost", () => this.#fallBack(), { once: true });
+  }
+
+  /** Share of the window's pixels, per side, that are drawn. */
+  get scale() {
+    return this.#scale;
   }
 
   get kind() {

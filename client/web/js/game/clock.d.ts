@@ -12,7 +12,7 @@ export class ClockSync {
   constructor(socket: { readonly connected: boolean; timeout(ms: number): any }, options?: ClockOptions);
   /** Server's time minus ours, ms. */
   readonly offset: number;
-  /** Round trip, smoothed, ms. */
+  /** Round trip: the median of the last samples, ms. */
   readonly rtt: number | undefined;
   /** Mean deviation of the round trip, ms. */
   readonly jitter: number | undefined;

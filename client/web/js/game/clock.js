@@ -10,7 +10,7 @@ const SAMPLES = 16;
 const ANSWER_MS = 3000;
 
 export class ClockSync {
-  /** Server time minus local time, ms; the last and smoothed round trip, ms; its mean deviation, ms. */
+  /** Server time minus local time; the round trip (median of the last samples); its mean deviation. All in ms. */
   offset = 0;
   rtt = undefined;
   jitter = undefined;
@@ -45,10 +45,12 @@ export class ClockSync {
   add(sent, time, heard) {
     const rtt = heard - sent;
     this.#samples = [...this.#samples.slice(1 - SAMPLES), { rtt, offset: time - (sent + heard) / 2 }];
-    // RFC 6298's gains: a quarter for the deviation, an eighth for the mean.
-    this.jitter = this.rtt === undefined ? rtt / 2 : this.jitter + (Math.abs(rtt - this.rtt) - this.jitter) / 4;
-    this.rtt = this.rtt === undefined ? rtt : this.rtt + (rtt - this.rtt) / 8;
-    this.offset = this.#samples.reduce((best, each) => (each.rtt < best.rtt ? each : best)).offset;
+    const byRtt = [...this.#samples].sort((a, b) => a.rtt - b.rtt);
+    // RFC 6298's gain for the deviation: a quarter.
+    this.jitter = this.rtt === undefined ? 0 : this.jitter + (Math.abs(rtt - this.rtt) - this.jitter) / 4;
+    // The median: a page that was busy loading did not have a slow network.
+    this.rtt = byRtt[byRtt.length >> 1].rtt;
+    this.offset = byRtt[0].offset;
   }
 
   stop() {
