@@ -6,8 +6,9 @@
 use std::{
     collections::HashMap,
     future::Future,
-    net::{SocketAddr, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     num::NonZero,
+    sync::Arc,
     thread::available_parallelism,
 };
 
@@ -22,7 +23,7 @@ use crate::{
     listener::ListenError,
     raw::Raw,
     shared::Transports,
-    socketio::{Ack, Namespace, Socket, handler},
+    socketio::{Ack, Handshake, Namespace, Socket, handler},
 };
 
 /// A gateway being set up. The methods without a namespace mean `/`.
@@ -46,6 +47,8 @@ impl Default for Builder {
                 shards: available_parallelism().map_or(1, NonZero::get),
                 pinned: true,
                 null_sink: false,
+                proxies: Vec::new(),
+                allow: None,
             },
         }
     }
@@ -162,6 +165,25 @@ impl Builder {
     /// Which pages may connect from a browser. Default: the gateway's own.
     pub fn origins(&mut self, origins: Origins) -> &mut Self {
         self.plan.origins = origins;
+        self
+    }
+
+    /// Names the proxies whose `X-Forwarded-For` is believed. Default: none.
+    pub fn trust_proxies(&mut self, proxies: impl IntoIterator<Item = IpAddr>) -> &mut Self {
+        self.plan.proxies.extend(proxies);
+        self
+    }
+
+    /// Has `f` decide, before there is a session, who may open one. An error's text is the client's
+    /// answer, with status 403.
+    pub fn allow_request<F>(
+        &mut self,
+        f: impl Fn(Arc<Handshake>) -> F + Send + Sync + 'static,
+    ) -> &mut Self
+    where
+        F: Future<Output = Result<(), String>> + 'static,
+    {
+        self.plan.allow = Some(Box::new(move |handshake| Box::pin(f(handshake))));
         self
     }
 

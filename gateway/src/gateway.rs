@@ -5,9 +5,10 @@
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use ringside_core::{
@@ -15,11 +16,13 @@ use ringside_core::{
     driver::{self, ThreadOptions},
 };
 use ringside_proto::engineio::Timing;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
+    admission::Admission,
     endpoint::{Endpoint, Wanted},
-    http::{self, Origins, Pages},
+    http::{Allow, Origins, Pages},
+    life::{self, Phase},
     limits::Limits,
     listener::{self, ListenError},
     shard::{GatewayHost, GatewayShard},
@@ -41,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) shards: usize,
     pub(crate) pinned: bool,
     pub(crate) null_sink: bool,
+    pub(crate) proxies: Vec<IpAddr>,
+    pub(crate) allow: Option<Allow>,
 }
 
 /// A handle to a running gateway.
@@ -50,8 +55,8 @@ pub struct Gateway(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     address: SocketAddr,
-    /// Dropped or set, every shard ends.
-    stop: watch::Sender<bool>,
+    /// Dropped or stopped, every shard ends.
+    phase: watch::Sender<Phase>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -85,11 +90,13 @@ impl Gateway {
             timing: plan.timing,
             endpoints,
             origins: plan.origins,
+            admission: Arc::new(Admission::new(plan.limits.address, plan.proxies)),
+            allow: plan.allow,
             transports: plan.transports,
             pages: plan.pages,
             namespaces,
         });
-        let (stop, stopped) = watch::channel(false);
+        let (phase, serving) = watch::channel(Phase::Serving);
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         let mut threads = Vec::new();
         for (seed, listener) in seeds.into_iter().zip(listeners) {
@@ -101,7 +108,7 @@ impl Gateway {
                 core: pin,
                 outbox: plan.limits.outbox,
             };
-            let (shared, mut stopped) = (shared.clone(), stopped.clone());
+            let (shared, phase) = (shared.clone(), serving.clone());
             threads.push(driver::spawn(
                 &core,
                 seed,
@@ -112,15 +119,7 @@ impl Gateway {
                     shared::enter(&shard);
                     let host = GatewayHost(shard.clone());
                     let main = async move {
-                        let accepting = listener::accept(listener, |stream, peer| {
-                            let connection = http::serve(shard.clone(), stream, peer);
-                            shard.local.spawn(connection);
-                        });
-                        tokio::select! {
-                            () = accepting => {}
-                            // An error: every handle is gone.
-                            _ = stopped.wait_for(|stop| *stop) => {}
-                        }
+                        life::live(shard, listener, phase).await;
                         shared::leave();
                     };
                     (host, main)
@@ -130,7 +129,7 @@ impl Gateway {
         Ok(Self(Arc::new(Inner {
             shared,
             address,
-            stop,
+            phase,
             threads: Mutex::new(threads),
         })))
     }
@@ -173,9 +172,22 @@ impl Gateway {
         self.0.shared.core.stats()
     }
 
-    /// Ends all shards, and with them all connections.
+    /// Ends in good order: accepts nobody new, tells every client, lets their last bytes out, and cuts
+    /// whoever hangs after `patience`. Follow with [`wait`](Self::wait).
+    pub fn drain(&self, patience: Duration) {
+        let draining = Phase::Draining(Instant::now() + patience);
+        self.0.phase.send_if_modified(|phase| {
+            let begins = *phase == Phase::Serving;
+            if begins {
+                *phase = draining;
+            }
+            begins
+        });
+    }
+
+    /// Ends all shards at once, and with them all connections.
     pub fn stop(&self) {
-        self.0.stop.send_replace(true);
+        self.0.phase.send_replace(Phase::Stopped);
     }
 
     /// Waits until the gateway has ended: by [`stop`](Self::stop), or never.

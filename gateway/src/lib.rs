@@ -33,11 +33,13 @@
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+mod admission;
 mod builder;
 mod endpoint;
 mod env;
 mod gateway;
 mod http;
+mod life;
 mod limits;
 mod listener;
 mod raw;
@@ -50,6 +52,7 @@ mod socketio;
 mod wire;
 
 pub use crate::http::{Origins, Page, PageRequest};
+pub use admission::AddressLimits;
 pub use builder::Builder;
 pub use gateway::Gateway;
 pub use limits::Limits;

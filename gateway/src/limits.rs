@@ -6,6 +6,8 @@
 use ringside_core::OutboxLimits;
 use ringside_proto::{socketio, ws};
 
+use crate::admission::AddressLimits;
+
 /// The limits of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -29,6 +31,13 @@ pub struct Limits {
     /// Milliseconds from the opening of a session to its first namespace. Default 45,000, as in the
     /// reference.
     pub connect_ms: u32,
+    /// Messages a second one client may send, and how many at once. A client that sends more is read
+    /// more slowly: its own sends back up. Default 100 and 200.
+    pub messages_per_second: u32,
+    /// See [`messages_per_second`](Self::messages_per_second).
+    pub message_burst: u32,
+    /// What one address may ask for.
+    pub address: AddressLimits,
     /// Levels of nesting in a payload that is handed on unparsed. Default 64.
     pub json_depth: u32,
 }
@@ -45,6 +54,9 @@ impl Default for Limits {
             headers: 64,
             handshake_ms: 10_000,
             connect_ms: 45_000,
+            messages_per_second: 100,
+            message_burst: 200,
+            address: AddressLimits::default(),
             json_depth: 64,
         }
     }
@@ -62,6 +74,13 @@ impl Limits {
                 messages: usize::MAX / 2,
             },
             namespaces: usize::MAX,
+            messages_per_second: u32::MAX,
+            message_burst: u32::MAX,
+            address: AddressLimits {
+                sessions: u32::MAX,
+                sessions_per_second: u32::MAX,
+                count_loopback: false,
+            },
             ..Self::default()
         }
     }

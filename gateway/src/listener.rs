@@ -6,8 +6,11 @@
 
 use std::{
     fmt,
+    future::{Future, poll_fn},
     io::{self, ErrorKind},
     net::{SocketAddr, TcpListener as StdListener},
+    pin::pin,
+    task::Poll,
     time::Duration,
 };
 
@@ -128,20 +131,31 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// Accepts for ever, handing each connection to `each`.
-pub(crate) async fn accept(listener: StdListener, mut each: impl FnMut(TcpStream, SocketAddr)) {
+/// Accepts until `until` is ready, handing each connection to `each`; then takes in those who wait
+/// already, and closes the listener.
+pub(crate) async fn accept(
+    listener: StdListener,
+    mut each: impl FnMut(TcpStream, SocketAddr),
+    until: impl Future<Output = ()>,
+) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the runtime refuses the listener"),
     };
     let mut warned = false;
+    let mut each = |stream: TcpStream, peer| {
+        // Small messages must not wait for each other; a failure costs only latency.
+        let _ = stream.set_nodelay(true);
+        each(stream, peer);
+    };
+    let mut until = pin!(until);
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                // Small messages must not wait for each other; a failure costs only latency.
-                let _ = stream.set_nodelay(true);
-                each(stream, peer);
-            }
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut until => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => each(stream, peer),
             Err(error) if is_exhaustion(&error) => {
                 if !std::mem::replace(&mut warned, true) {
                     tracing::warn!(
@@ -154,6 +168,11 @@ pub(crate) async fn accept(listener: StdListener, mut each: impl FnMut(TcpStream
             // The peer was gone before it was accepted: its loss only.
             Err(_) => {}
         }
+    }
+    while let Poll::Ready(Ok((stream, peer))) =
+        poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await
+    {
+        each(stream, peer);
     }
 }
 

@@ -46,6 +46,14 @@ pub(crate) struct GatewayShard {
 /// What one shard has another do, by way of the core's lanes.
 pub(crate) struct Remote(Box<RemoteCall>);
 
+impl Remote {
+    pub(crate) fn new(
+        what: impl FnOnce(&Rc<GatewayShard>, &mut Shard<GatewaySink>) + Send + 'static,
+    ) -> AppMessage {
+        Box::new(Self(Box::new(what)))
+    }
+}
+
 type RemoteCall = dyn FnOnce(&Rc<GatewayShard>, &mut Shard<GatewaySink>) + Send;
 
 impl GatewayShard {
@@ -101,8 +109,7 @@ impl GatewayShard {
         owner: usize,
         what: impl FnOnce(&Rc<GatewayShard>, &mut Shard<GatewaySink>) + Send + 'static,
     ) -> Option<()> {
-        let message: AppMessage = Box::new(Remote(Box::new(what)));
-        let sent = self.local.publisher().app(owner, message);
+        let sent = self.local.publisher().app(owner, Remote::new(what));
         self.local.flush();
         sent.ok()
     }

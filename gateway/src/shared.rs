@@ -6,12 +6,13 @@
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
-use ringside_core::{Class, ConnId, Core, Frame, PublishError, Topic};
+use ringside_core::{AppMessage, Class, ConnId, Core, Frame, PublishError, Topic};
 use ringside_proto::engineio::Timing;
 
 use crate::{
+    admission::Admission,
     endpoint::Endpoint,
-    http::{Origins, Pages},
+    http::{Allow, Origins, Pages},
     limits::Limits,
     shard::GatewayShard,
     socketio::{EmitError, Namespace},
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     /// Where connections begin.
     pub(crate) endpoints: Box<[Arc<Endpoint>]>,
     pub(crate) origins: Origins,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) allow: Option<Allow>,
     pub(crate) transports: Transports,
     pub(crate) pages: Pages,
     pub(crate) namespaces: HashMap<Box<str>, Arc<Namespace>>,
@@ -68,6 +71,8 @@ pub(crate) enum Op<'a> {
     Join(&'a Topic, ConnId),
     Leave(&'a Topic, ConnId),
     Disconnect(ConnId, u16),
+    /// Has the layer above do something on a shard, in order with the rest.
+    App(usize, AppMessage),
 }
 
 impl Shared {
@@ -95,6 +100,7 @@ impl Op<'_> {
             Op::Join(topic, conn) => publisher.join(topic, conn),
             Op::Leave(topic, conn) => publisher.leave(topic, conn),
             Op::Disconnect(conn, reason) => publisher.disconnect(conn, reason),
+            Op::App(shard, message) => publisher.app(shard, message),
         }
     }
 
@@ -105,6 +111,7 @@ impl Op<'_> {
             Op::Join(topic, conn) => core.join(topic, conn),
             Op::Leave(topic, conn) => core.leave(topic, conn),
             Op::Disconnect(conn, reason) => core.disconnect(conn, reason),
+            Op::App(shard, message) => core.app(shard, message),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    rc::Rc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -37,6 +38,8 @@ pub(crate) struct GatewaySink {
     pub(crate) tcp: TcpSink,
     /// For benches: what only broadcasts would write is not written.
     swallow: bool,
+    /// Held once more by every closed connection whose last bytes are still on their way.
+    lingering: Rc<()>,
     /// Pending polls. Absent: the session is between two polls.
     polls: HashMap<ConnId, oneshot::Sender<Bytes>>,
 }
@@ -48,6 +51,11 @@ impl GatewaySink {
             swallow,
             ..Self::default()
         }
+    }
+
+    /// Whether last bytes of closed connections are still on their way.
+    pub(crate) fn is_lingering(&self) -> bool {
+        Rc::strong_count(&self.lingering) > 1
     }
 
     /// Parks a poll until there is something to answer it with.
@@ -115,7 +123,11 @@ impl Sink for GatewaySink {
         match self.tcp.take(conn) {
             // The close frame must arrive: closing with unread input would reset the connection.
             Some(stream) if matches!(reason, CloseReason::Requested(_)) => {
-                tokio::task::spawn_local(linger(stream));
+                let lingering = self.lingering.clone();
+                tokio::task::spawn_local(async move {
+                    linger(stream).await;
+                    drop(lingering);
+                });
             }
             stream => drop(stream),
         }

@@ -14,7 +14,10 @@ mod pages;
 mod polling;
 mod upgrade;
 
-use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, future::Future, net::SocketAddr, pin::Pin, rc::Rc, sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{
@@ -33,12 +36,17 @@ pub use pages::{Page, PageRequest};
 
 use crate::{
     endpoint::{Endpoint, Speaks},
+    session::Opening,
     shard::GatewayShard,
     sid::Sid,
     socketio::Handshake,
 };
 
 pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Decides, before there is a session, who may open one.
+pub(crate) type Allow =
+    Box<dyn Fn(Arc<Handshake>) -> Pin<Box<dyn Future<Output = Result<(), String>>>> + Send + Sync>;
 
 /// Serves one connection until it closes or is upgraded.
 pub(crate) async fn serve(this: Rc<GatewayShard>, stream: TcpStream, peer: SocketAddr) {
@@ -118,7 +126,7 @@ async fn engine(
     let mut answer = if request.method() == Method::OPTIONS {
         origin::preflight()
     } else if !endpoint.is_framed() {
-        upgrade::open(&this, endpoint, request, peer)
+        upgrade::open(&this, endpoint, request, peer).await
     } else {
         session_request(this, endpoint, request, peer).await
     };
@@ -153,8 +161,11 @@ async fn session_request(
         RequestKind::Handshake {
             transport: Transport::Polling,
             ..
-        } => polling::open(&this, endpoint, Handshake::of(&request, peer)),
-        RequestKind::Handshake { .. } => upgrade::open(&this, endpoint, request, peer),
+        } => match admit(&this, &request, peer).await {
+            Ok(opening) => polling::open(&this, endpoint, opening),
+            Err(answer) => *answer,
+        },
+        RequestKind::Handshake { .. } => upgrade::open(&this, endpoint, request, peer).await,
         RequestKind::Existing { sid, transport } => {
             let Some(sid) = Sid::parse(sid).filter(|sid| sid.shard() < this.shared.core.shards())
             else {
@@ -172,9 +183,49 @@ async fn session_request(
     }
 }
 
+/// Whether a request may open a session: by its address, then by the application.
+async fn admit(
+    this: &GatewayShard,
+    request: &Request<Incoming>,
+    peer: SocketAddr,
+) -> Result<Opening, Box<Answer>> {
+    let shared = &this.shared;
+    let speaker = shared.admission.speaker(peer, request.headers());
+    let Some(admitted) = shared.admission.admit(speaker.ip(), this.now()) else {
+        tracing::debug!(%speaker, "refused: this address has its share of sessions");
+        let text = "this address has as many sessions as it may; try again later";
+        return Err(Box::new(plain(StatusCode::TOO_MANY_REQUESTS, text)));
+    };
+    let handshake = Arc::new(Handshake::of(request, speaker));
+    if let Some(allow) = &shared.allow
+        && let Err(message) = allow(handshake.clone()).await
+    {
+        return Err(Box::new(refuse_with(HandshakeError::Forbidden, &message)));
+    }
+    Ok(Opening {
+        handshake,
+        admitted,
+    })
+}
+
 /// A refusal in Engine.IO's own form.
 fn refuse(error: HandshakeError) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from_static(error.body().as_bytes())));
+    refuse_with(error, error.message())
+}
+
+/// A refusal in Engine.IO's own form, with words of the application's.
+fn refuse_with(error: HandshakeError, message: &str) -> Answer {
+    #[derive(serde::Serialize)]
+    struct Body<'a> {
+        code: u8,
+        message: &'a str,
+    }
+    let body = Body {
+        code: error.code(),
+        message,
+    };
+    // A number and a text: they always serialize.
+    let mut answer = Response::new(Full::from(serde_json::to_vec(&body).unwrap_or_default()));
     *answer.status_mut() = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
     answer
         .headers_mut()

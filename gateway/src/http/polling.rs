@@ -16,26 +16,21 @@ use ringside_proto::engineio::{HandshakeError, PacketKind, Transport, Version};
 use super::{Answer, plain, refuse};
 use crate::{
     endpoint::Endpoint,
-    session::{Poll, Post, PostBegin, abort_poll, abort_post},
+    session::{Opening, Poll, Post, PostBegin, abort_poll, abort_post},
     shard::GatewayShard,
     sid::Sid,
-    socketio::Handshake,
 };
 
 /// How long a POST's body may take. Slower than this is an attack, or a session that is better lost.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// A new session: the open packet is the answer.
-pub(super) fn open(
-    this: &Rc<GatewayShard>,
-    endpoint: Arc<Endpoint>,
-    handshake: Handshake,
-) -> Answer {
+pub(super) fn open(this: &Rc<GatewayShard>, endpoint: Arc<Endpoint>, opening: Opening) -> Answer {
     let opened = this.open(
         &mut this.local.shard(),
         endpoint,
         Transport::Polling,
-        handshake,
+        opening,
     );
     this.local.wake_pump();
     match opened {

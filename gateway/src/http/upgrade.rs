@@ -22,13 +22,12 @@ use ringside_proto::{
 };
 use tokio::net::TcpStream;
 
-use super::{Answer, plain, refuse};
+use super::{Answer, admit, plain, refuse};
 use crate::{
     endpoint::Endpoint,
     session::{Offer, adopt, start},
     shard::GatewayShard,
     sid::Sid,
-    socketio::Handshake,
 };
 
 /// Whether the request asks for WebSocket.
@@ -83,7 +82,7 @@ async fn take_back(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
 }
 
 /// A session that begins on WebSocket.
-pub(super) fn open(
+pub(super) async fn open(
     this: &Rc<GatewayShard>,
     endpoint: Arc<Endpoint>,
     mut request: Request<Incoming>,
@@ -93,7 +92,10 @@ pub(super) fn open(
         Ok(key) => key,
         Err(refusal) => return refused(refusal),
     };
-    let handshake = Handshake::of(&request, peer);
+    let opening = match admit(this, &request, peer).await {
+        Ok(opening) => opening,
+        Err(answer) => return *answer,
+    };
     let upgrade = hyper::upgrade::on(&mut request);
     let task = this.clone();
     this.local.spawn(async move {
@@ -102,7 +104,7 @@ pub(super) fn open(
         };
         let framed = endpoint.is_framed();
         let mut shard = task.local.shard();
-        let opened = task.open(&mut shard, endpoint, Transport::WebSocket, handshake);
+        let opened = task.open(&mut shard, endpoint, Transport::WebSocket, opening);
         // All slots taken: dropping the stream says so.
         let Some((conn, text)) = opened else { return };
         start(&task, &mut shard, conn, stream, task.ws_decoder(), leftover);

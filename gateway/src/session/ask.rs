@@ -117,6 +117,10 @@ impl Ask for Post {
         let owner = this.clone();
         this.local.spawn(async move {
             let good = owner.batch(|| owner.on_payload(self.conn, &self.body));
+            if let Some(wait) = owner.debt(self.conn) {
+                // The client posts again only when this is answered.
+                tokio::time::sleep(wait).await;
+            }
             let _ = done.send(good);
         });
         answer

@@ -6,9 +6,10 @@
 
 mod ask;
 mod candidate;
+mod pace;
 mod read;
 
-use std::{collections::HashMap, rc::Rc, sync::Arc};
+use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
 
 use ringside_core::{Class, CloseReason as CoreReason, ConnId, Frame, Millis as CoreMillis, Shard};
 use ringside_proto::{
@@ -21,9 +22,11 @@ use ringside_proto::{
 
 pub(crate) use ask::{Ask, Offer, Poll, Post, PostBegin, abort_poll, abort_post};
 pub(crate) use candidate::adopt;
+use pace::Pace;
 pub(crate) use read::start;
 
 use crate::{
+    admission::Admitted,
     endpoint::{Endpoint, Speaks},
     env::HashState,
     raw::Connection,
@@ -39,10 +42,19 @@ pub(crate) struct Session {
     pub(crate) sid: Sid,
     pub(crate) engine: ServerSession,
     pub(crate) upper: Upper,
+    pub(crate) pace: Pace,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) handshake: Arc<Handshake>,
+    /// Counts for its address as long as it lives.
+    _admitted: Admitted,
     /// Why it ends, once that is decided.
     pub(crate) why: Option<CloseReason>,
+}
+
+/// A request that may open a session.
+pub(crate) struct Opening {
+    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) admitted: Admitted,
 }
 
 /// What lies above Engine.IO, or above the bare WebSocket.
@@ -148,11 +160,14 @@ impl GatewayShard {
         shard: &mut Shard<GatewaySink>,
         endpoint: Arc<Endpoint>,
         transport: Transport,
-        handshake: Handshake,
+        opening: Opening,
     ) -> Option<(ConnId, Vec<u8>)> {
         let conn = shard.open()?;
         let (now, timing) = (self.now(), self.shared.timing);
-        let handshake = Arc::new(handshake);
+        let Opening {
+            handshake,
+            admitted,
+        } = opening;
         let upper = match &endpoint.speaks {
             Speaks::SocketIo => Upper::SocketIo(SocketIo {
                 decoder: socketio::Decoder::new(),
@@ -168,8 +183,10 @@ impl GatewayShard {
             sid: Sid::new(self.id),
             engine: ServerSession::new(timing, Version::V4, transport, now),
             upper,
+            pace: Pace::default(),
             endpoint,
             handshake,
+            _admitted: admitted,
             why: None,
         };
         let upgrade = transport == Transport::Polling && self.shared.transports.websocket;
@@ -231,6 +248,15 @@ impl GatewayShard {
             tracing::error!(?conn, "the shard has stopped draining its own lane");
         }
         self.flush_soon();
+    }
+
+    /// How long a session's client has to wait before it is read on.
+    fn debt(&self, conn: ConnId) -> Option<Duration> {
+        self.sessions
+            .borrow_mut()
+            .get(conn)?
+            .pace
+            .debt(self.now(), &self.shared.limits)
     }
 
     /// Files the session's next deadline with the core.

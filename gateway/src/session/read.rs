@@ -71,6 +71,10 @@ async fn read(this: Rc<GatewayShard>, conn: ConnId, mut decoder: Decoder, mut le
                 if !goes_on {
                     return;
                 }
+                if let Some(wait) = this.debt(conn) {
+                    // Boxed: every reader would otherwise carry room for a timer it hardly ever needs.
+                    Box::pin(tokio::time::sleep(wait)).await;
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => {
@@ -160,8 +164,12 @@ impl GatewayShard {
         let connection = match self.sessions.borrow_mut().get(conn) {
             Some(Session {
                 upper: Upper::Raw(connection),
+                pace,
                 ..
-            }) => connection.clone(),
+            }) => {
+                pace.count(self.now(), &self.shared.limits);
+                connection.clone()
+            }
             _ => return false,
         };
         connection.received(message);
@@ -172,8 +180,9 @@ impl GatewayShard {
     pub(crate) fn on_packet(self: &Rc<Self>, conn: ConnId, packet: &Packet<'_>) -> bool {
         let (act, moved, sio) = match self.sessions.borrow_mut().get(conn) {
             Some(session) => {
-                let before = session.engine.next_deadline();
-                let act = session.engine.on_packet(packet.kind, self.now());
+                let (before, now) = (session.engine.next_deadline(), self.now());
+                session.pace.count(now, &self.shared.limits);
+                let act = session.engine.on_packet(packet.kind, now);
                 (
                     act,
                     session.engine.next_deadline() != before,

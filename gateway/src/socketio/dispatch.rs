@@ -92,7 +92,7 @@ impl GatewayShard {
         match packet.kind {
             Kind::Event | Kind::BinaryEvent => self.on_event(&socket, packet, attachments),
             Kind::Disconnect => {
-                self.leave(conn, &socket);
+                self.leave(&socket, "client namespace disconnect");
                 true
             }
             // An answer nobody waits for any more, or an error a client has no business sending: the
@@ -213,8 +213,9 @@ impl GatewayShard {
         }
     }
 
-    /// The client leaves one namespace; its session goes on.
-    fn leave(&self, conn: ConnId, socket: &Socket) {
+    /// A socket leaves its namespace; its session goes on.
+    pub(crate) fn leave(&self, socket: &Socket, reason: &str) {
+        let conn = socket.conn();
         if let Some(session) = self.sessions.borrow_mut().get(conn).and_then(Session::sio) {
             session.sockets.retain(|s| s.id() != socket.id());
         }
@@ -222,7 +223,7 @@ impl GatewayShard {
         if let Err(error) = Shared::send(&self.shared, Op::Leave(everybody, conn)) {
             tracing::error!(%error, "a socket could not leave its namespace");
         }
-        socket.ended("client namespace disconnect");
+        socket.ended(reason);
     }
 }
 

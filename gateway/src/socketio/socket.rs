@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 use super::{EmitError, Handshake, Namespace, RawArgs, Target};
 use crate::{
     env,
+    shard::Remote,
     shared::{Op, Shared},
     wire,
 };
@@ -168,15 +169,21 @@ impl Socket {
         self.send(Op::Leave(&topic, self.0.conn))
     }
 
-    /// Ends the connection, after what was sent before.
+    /// Leaves this namespace, after what was sent before; the client's other namespaces stay.
     pub fn disconnect(&self) -> Result<(), EmitError> {
         let nsp = self.namespace_name();
         let frame = wire::message(None, |out| encode_disconnect(out, nsp).map(|()| Vec::new()))?;
         self.send(Op::Unicast(self.0.conn, Class::Reliable, frame))?;
-        self.send(Op::Disconnect(
-            self.0.conn,
-            CloseReason::ClosedByServer.entry().code.0,
-        ))
+        let socket = self.clone();
+        let leave =
+            Remote::new(move |shard, _| shard.leave(&socket, "server namespace disconnect"));
+        self.send(Op::App(self.0.conn.shard(), leave))
+    }
+
+    /// Ends the client's connection, with all its namespaces, after what was sent before.
+    pub fn disconnect_client(&self) -> Result<(), EmitError> {
+        let code = CloseReason::ClosedByServer.entry().code.0;
+        self.send(Op::Disconnect(self.0.conn, code))
     }
 
     pub(crate) fn conn(&self) -> ConnId {
