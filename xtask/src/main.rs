@@ -34,6 +34,7 @@ enum Chore {
     Verify(chores::verify::Args),
     Tidy(chores::tidy::Args),
     Fuzz(chores::fuzz::Args),
+    Conformance(chores::conformance::Args),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Chore::Verify(args) => chores::verify::run(&repo, &args),
         Chore::Tidy(args) => chores::tidy::run(&repo, &args),
         Chore::Fuzz(args) => chores::fuzz::run(&repo, &args),
+        Chore::Conformance(args) => chores::conformance::run(&repo, &args),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file a chore: its arguments, its help and what it does.
 
+pub mod conformance;
 pub mod fuzz;
 pub mod test;
 pub mod tidy;

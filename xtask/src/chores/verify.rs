@@ -14,7 +14,8 @@ use crate::steps::{Cmd, Step};
 
 /// Test everything, however long it takes.
 ///
-/// That is: all of `cargo xtask test`, then documentation built with warnings denied, and fuzzing.
+/// That is: all of `cargo xtask test`, then documentation built with warnings denied, Autobahn's cases,
+/// and fuzzing.
 /// Takes the same options as `test` and reports in the same way. Run it before a release, and
 /// before a change that touches more than one folder is called done.
 #[derive(Debug, clap::Args)]
@@ -38,6 +39,11 @@ fn steps(repo: &Repo) -> Vec<Step> {
             Cmd::new("cargo", ["doc", "--workspace", "--no-deps"])
                 .env("RUSTDOCFLAGS", "-D warnings"),
         ],
+    ));
+    steps.push(Step::commands(
+        "conformance",
+        "Autobahn's core cases against the bare WebSocket route",
+        vec![Cmd::new("cargo", ["xtask", "conformance"]).counted_by(Runner::Plain)],
     ));
     steps.push(
         Step::commands(

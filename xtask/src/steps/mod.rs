@@ -6,7 +6,7 @@
 //! of what the runners print. Leaves out: running steps at the same time. Cargo already uses every
 //! core, and two of its runs would wait for one lock.
 
-mod child;
+pub mod child;
 pub mod count;
 pub mod need;
 pub mod runner;
