@@ -68,13 +68,17 @@ impl BitWriter {
         self.put(u32::from(value), 1);
     }
 
-    /// Appends `value` as a Rice code: `value >> order` in unary, then `order` plain bits.
-    #[inline]
+    /// Appends `value` as a Rice code: `value >> order` in unary, then `order` plain bits; `order`
+    /// is at most 15.
+    #[inline(always)]
     pub fn put_rice(&mut self, value: u32, order: u32) {
+        debug_assert!(order <= 15);
         let quotient = value >> order;
         if quotient < RICE_ESCAPE {
-            self.put((1 << quotient) - 1, quotient + 1);
-            self.put(value, order);
+            // Unary and plain bits together are at most 31.
+            let low = value & low_mask(order);
+            let code = ((1 << quotient) - 1) | (low << 1 << quotient);
+            self.put(code, quotient + 1 + order);
         } else {
             self.put((1 << RICE_ESCAPE) - 1, RICE_ESCAPE);
             self.put(value, 32);
@@ -250,7 +254,7 @@ mod tests {
         let value = prop_oneof![any::<u32>(), 0u32..300];
         prop_oneof![
             (value.clone(), 0u32..=32).prop_map(|(v, n)| Op::Plain(v & low_mask(n), n)),
-            (value.clone(), 0u32..16).prop_map(|(v, k)| Op::Rice(v, k)),
+            (value.clone(), 0u32..=15).prop_map(|(v, k)| Op::Rice(v, k)),
             (value, 0u32..=16).prop_map(|(v, k)| Op::Golomb(v, k)),
             Just(Op::Align),
         ]

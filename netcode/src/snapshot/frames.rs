@@ -159,6 +159,14 @@ struct Entry {
     bytes: u32,
 }
 
+/// The blocks of a frame, as a list that other frames may share.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    start: u32,
+    count: u32,
+    pub bytes: u32,
+}
+
 /// Names a frame of a [`FrameSet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FrameIndex(u32);
@@ -231,15 +239,30 @@ impl FrameSet {
     }
 
     pub(crate) fn push(&mut self, header: &[u8], blocks: &[BlockRef]) -> FrameIndex {
+        let shape = self.make_shape(blocks.iter().copied());
+        self.push_shape(header, shape)
+    }
+
+    /// A list of blocks that several frames share.
+    pub(crate) fn make_shape(&mut self, blocks: impl Iterator<Item = BlockRef>) -> Shape {
+        let start = self.parts.len() as u32;
+        self.parts.extend(blocks);
+        let parts = &self.parts[start as usize..];
+        let bytes = parts.iter().map(|block| block.len).sum();
+        Shape {
+            start,
+            count: parts.len() as u32,
+            bytes,
+        }
+    }
+
+    pub(crate) fn push_shape(&mut self, header: &[u8], shape: Shape) -> FrameIndex {
         let header_start = self.headers.len() as u32;
-        let parts_start = self.parts.len() as u32;
         self.headers.extend_from_slice(header);
-        self.parts.extend_from_slice(blocks);
-        let block_bytes: u32 = blocks.iter().map(|block| block.len).sum();
         self.frames.push(Entry {
             header: header_start..self.headers.len() as u32,
-            parts: parts_start..self.parts.len() as u32,
-            bytes: header.len() as u32 + block_bytes,
+            parts: shape.start..shape.start + shape.count,
+            bytes: header.len() as u32 + shape.bytes,
         });
         FrameIndex(self.frames.len() as u32 - 1)
     }

@@ -61,13 +61,23 @@ pub(super) fn get_count(from: &mut BitReader<'_>, max: usize) -> Result<usize, M
     }
 }
 
-/// `over[w]`: how many values need more than `w` bits, for every `w` up to the widest.
-fn count_over(values: &[u32], wide: u32) -> [u32; 33] {
+/// `over[w]`: how many values need more than `w` bits, for every `w`.
+fn count_over(values: &[u32]) -> [u32; 33] {
+    // Two sets of counters, so that neighbours of equal width do not wait for each other.
+    let mut of_width = [[0u32; 33]; 2];
+    let mut pairs = values.chunks_exact(2);
+    for pair in &mut pairs {
+        of_width[0][32 - pair[0].leading_zeros() as usize] += 1;
+        of_width[1][32 - pair[1].leading_zeros() as usize] += 1;
+    }
+    for value in pairs.remainder() {
+        of_width[0][32 - value.leading_zeros() as usize] += 1;
+    }
     let mut over = [0; 33];
-    for w in 0..wide {
-        // One pass per width, because a compiler turns it into vector instructions and a
-        // histogram it does not.
-        over[w as usize] = values.iter().map(|&v| u32::from(v >> w != 0)).sum();
+    let mut wider = 0;
+    for w in (0..33).rev() {
+        over[w] = wider;
+        wider += of_width[0][w] + of_width[1][w];
     }
     over
 }
@@ -84,14 +94,15 @@ fn choose(values: &[u32], wide: u32, width_bits: u32, over: &[u32; 33]) -> Form 
     let n = values.len();
     let mut best = n * wide as usize + width_bits as usize;
     let mut form = Form::Equal;
+    let widths = 2 * width_bits as usize;
     for narrow in 0..wide {
         let rest = over[narrow as usize] as usize;
         let saved = (wide - narrow) as usize;
-        let widths = 2 * width_bits as usize;
-        let patched =
-            widths + n * narrow as usize + rest * saved + count_cost(rest) + gap_cost(n, rest);
-        if patched < best {
-            (best, form) = (patched, Form::Patched { narrow });
+        let patched = widths + n * narrow as usize + rest * saved + count_cost(rest);
+        // The gaps cost a division to know and at least a bit each.
+        if patched + rest < best && patched + gap_cost(n, rest) < best {
+            best = patched + gap_cost(n, rest);
+            form = Form::Patched { narrow };
         }
         let split = widths + 1 + n * (1 + wide as usize) - (n - rest) * saved;
         if split < best {
@@ -102,9 +113,17 @@ fn choose(values: &[u32], wide: u32, width_bits: u32, over: &[u32; 33]) -> Form 
     let mean = (sum / n as u64).max(1) as u32;
     let near = mean.ilog2();
     for order in near.saturating_sub(1)..=near.min((1 << ORDER_BITS) - 1) {
+        let unescaped = 1 + ORDER_BITS as usize + n * (1 + order as usize);
+        if unescaped >= best {
+            continue;
+        }
         // A quotient at or above 16 costs 48 bits, whatever its order.
-        let tail: u32 = values.iter().map(|&v| (v >> order).min(64)).sum();
-        let rice = 1 + ORDER_BITS as usize + n * (1 + order as usize) + tail as usize;
+        let tail: u32 = if wide <= order + 4 {
+            values.iter().map(|&v| v >> order).sum()
+        } else {
+            values.iter().map(|&v| (v >> order).min(64)).sum()
+        };
+        let rice = unescaped + tail as usize;
         if rice < best {
             (best, form) = (rice, Form::Rice { order });
         }
@@ -122,7 +141,7 @@ pub(super) fn put_plane(out: &mut BitWriter, values: &[u32], width_bits: u32) {
         out.put(ZERO, 2);
         return;
     }
-    let over = count_over(values, wide);
+    let over = count_over(values);
     match choose(values, wide, width_bits, &over) {
         Form::Equal => {
             out.put(EQUAL, 2);

@@ -9,7 +9,7 @@
 //! It does not decide who sees what: entities come with their cell, viewers with their view.
 
 use super::block::{Known, Scratch, put_delta, put_full};
-use super::frames::{FrameIndex, FrameSet};
+use super::frames::{FrameIndex, FrameSet, Shape};
 use super::state::{CellState, Layout};
 use super::{CellId, EntityId};
 use crate::Tick;
@@ -160,6 +160,18 @@ struct Past {
     cells: Vec<CellState>,
 }
 
+/// A list of blocks, by what it was made for.
+#[derive(Debug)]
+struct Shaped {
+    base: Tick,
+    older: Option<Tick>,
+    cells: Vec<CellId>,
+    shape: Shape,
+}
+
+/// Most shapes kept for a tick: looking for one takes about as long as making a frame without it.
+const SHAPES_MAX: usize = 64;
+
 /// What was encoded and shared, for statistics and tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EncodeCounters {
@@ -179,6 +191,7 @@ pub struct World {
     history: VecDeque<Past>,
     /// Per cell, the blocks of the newest tick.
     cache: Vec<Vec<Cached>>,
+    shapes: Vec<Shaped>,
     staged: Vec<Staged>,
     rows: Vec<u32>,
     owned: Vec<(u8, EntityId, u32)>,
@@ -207,6 +220,7 @@ impl World {
             layers,
             history: VecDeque::with_capacity(HISTORY),
             cache: (0..cells).map(|_| Vec::new()).collect(),
+            shapes: Vec::new(),
             staged: Vec::new(),
             rows: Vec::new(),
             owned: Vec::new(),
@@ -267,6 +281,7 @@ impl World {
     }
 
     fn forget_blocks(&mut self) {
+        self.shapes.clear();
         for blocks in &mut self.cache {
             blocks.clear();
         }
@@ -328,6 +343,40 @@ impl World {
         self.counters.bytes += bytes.len() as u64;
         self.cache[usize::from(cell.0)].push(Cached { base, older, block });
         Some(block)
+    }
+
+    /// The blocks of `cells`, all of them against `base` and predicted from `older`, as one list.
+    /// `None` when one of them cannot be made so, or too many different lists were asked for.
+    pub(crate) fn shape(
+        &mut self,
+        cells: &[(CellId, Tick)],
+        base: Tick,
+        older: Option<Tick>,
+    ) -> Option<Shape> {
+        let same = |shaped: &&Shaped| {
+            (shaped.base, shaped.older) == (base, older)
+                && shaped.cells.iter().eq(cells.iter().map(|(cell, _)| cell))
+        };
+        if let Some(found) = self.shapes.iter().find(same) {
+            self.counters.uses += cells.len() as u64;
+            return Some(found.shape);
+        }
+        if self.shapes.len() == SHAPES_MAX {
+            return None;
+        }
+        let mut blocks = Vec::with_capacity(cells.len());
+        for (cell, _) in cells {
+            blocks.push(self.block(*cell, Some(base), older)?);
+        }
+        let shape = self.frames.make_shape(blocks.into_iter());
+        let cells = cells.iter().map(|(cell, _)| *cell).collect();
+        self.shapes.push(Shaped {
+            base,
+            older,
+            cells,
+            shape,
+        });
+        Some(shape)
     }
 
     /// The raw owner-only values of an entity, and their fields' layout.

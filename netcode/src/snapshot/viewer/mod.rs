@@ -1,0 +1,318 @@
+//! One client as the server sees it: what it has, what it should see, and what to send next.
+//!
+//! Each snapshot tick: [`Viewer::frame`] chooses a baseline that the client has, asks the world
+//! for the blocks of the cells in view, leaves out what the budget does not carry, and adds a
+//! frame to the tick's set. In between: [`Viewer::acknowledge`] and [`Viewer::request_keyframe`].
+//!
+//! The budget cuts by cell. A cell that waits gains credit in every frame by its weight, and what
+//! has most credit goes first; one that has waited for longer than the configured bound goes
+//! before all others, oldest first, and nothing overtakes it. So every cell in view is refreshed
+//! within `stale_max` ticks, plus a second, plus the time in which the budget carries all cells in
+//! view once. This takes cells that fit: one larger than a second's budget, or than a frame, has to
+//! wait until it shrinks, which is a reason to have cells of tens of entities and not hundreds.
+//!
+//! Most clients see today what they saw a tick ago, only moved. For those a frame is a header and
+//! a list of blocks that is shared, too, and costs no work for each cell.
+
+mod queue;
+mod records;
+
+use self::queue::Queue;
+use self::records::Records;
+use super::frames::{Feedback, FrameIndex, Head, put_list};
+use super::world::World;
+use super::{EntityId, LayerId};
+use crate::Tick;
+use crate::bits::BitWriter;
+use crate::budget::{Allowance, ByteBudget};
+use crate::flow::{Flow, Loss};
+use crate::interest::View;
+use core::time::Duration;
+
+pub(crate) use self::records::RECORDS;
+
+/// How frames reach the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// In order and complete: the last frame sent is the next one's baseline, without waiting for
+    /// its acknowledgement.
+    Ordered,
+    /// Each alone, perhaps never: only an acknowledged frame can be a baseline.
+    Datagram,
+}
+
+/// A client's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct ViewerConfig {
+    /// How frames reach the client.
+    pub delivery: Delivery,
+    /// Expected time between frames.
+    pub interval: Duration,
+    /// Bytes per second and envelope bytes per message; `None` for no limit.
+    pub budget: Option<(u32, u32)>,
+    /// Most bytes of a frame: a datagram's size, or a message limit.
+    pub frame_bytes_max: usize,
+    /// Ticks after which a cell in view that was not refreshed goes before all others.
+    pub stale_max: u32,
+    /// Whether the number of frames in flight is bounded by acknowledgements.
+    pub bound_in_flight: bool,
+}
+
+impl Default for ViewerConfig {
+    /// Ordered, 20 frames a second, no budget, frames up to 64 KB.
+    fn default() -> Self {
+        ViewerConfig {
+            delivery: Delivery::Ordered,
+            interval: Duration::from_millis(50),
+            budget: None,
+            frame_bytes_max: 64 * 1024,
+            stale_max: 60,
+            bound_in_flight: true,
+        }
+    }
+}
+
+/// Why there is no frame for a client this tick. The next one covers what this one would have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Enough frames are in flight.
+    InFlight,
+    /// The budget of this second is spent, or the next cell alone does not fit.
+    Budget,
+    /// The world has no snapshot newer than the last one sent.
+    NothingNew,
+}
+
+/// What happened to one client's frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ViewerStats {
+    /// Frames made.
+    pub frames: u64,
+    /// Of these, keyframes.
+    pub keyframes: u64,
+    /// Their bytes, without envelopes.
+    pub bytes: u64,
+    /// Ticks without a frame because enough were in flight.
+    pub held_in_flight: u64,
+    /// Ticks without a frame because of the budget.
+    pub held_budget: u64,
+    /// Cells that had to wait for a later frame.
+    pub cells_deferred: u64,
+    /// Age of the last frame's baseline in ticks; 0 for a keyframe.
+    pub last_age: u32,
+}
+
+/// The entity whose owner-only fields a client gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    layer: u8,
+    id: EntityId,
+}
+
+impl Owner {
+    /// The owner of entity `id` of a layer.
+    pub fn of<T>(layer: LayerId<T>, id: EntityId) -> Self {
+        Owner {
+            layer: layer.index,
+            id,
+        }
+    }
+}
+
+/// What a frame is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameRequest<'a> {
+    /// The present time.
+    pub now: Duration,
+    /// What the client may see; nothing else is in the frame.
+    pub view: &'a View,
+    /// What to tell the client about its inputs.
+    pub feedback: Option<Feedback>,
+    /// The entity whose owner-only fields it gets.
+    pub owner: Option<Owner>,
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Viewer {
+    config: ViewerConfig,
+    records: Records,
+    queue: Queue,
+    header: BitWriter,
+    flow: Flow,
+    budget: Option<ByteBudget>,
+    stats: ViewerStats,
+}
+
+impl Viewer {
+    /// A client that knows nothing yet.
+    pub fn new(config: ViewerConfig) -> Self {
+        let loss = match config.delivery {
+            Delivery::Ordered => Loss::Never,
+            Delivery::Datagram => Loss::Possible,
+        };
+        Viewer {
+            config,
+            records: Records::default(),
+            queue: Queue::default(),
+            header: BitWriter::new(),
+            flow: Flow::new(loss, config.interval),
+            budget: config
+                .budget
+                .map(|(rate, envelope)| ByteBudget::new(rate, envelope)),
+            stats: ViewerStats::default(),
+        }
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> ViewerStats {
+        self.stats
+    }
+
+    /// Frames on their way, and the round trip they tell.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// The client has the frame whose tick ends in `newest`, and those that `earlier` names: bit
+    /// `n` stands for `newest - 1 - n`. Ticks that were not sent mean nothing.
+    pub fn acknowledge(&mut self, newest: u16, earlier: u32, now: Duration) {
+        let Some(last) = self.records.last_tick() else {
+            return;
+        };
+        let newest = Tick::from_wire(newest, last);
+        if !newest.is_newer(last) {
+            self.records.acknowledge(newest, earlier);
+            self.flow.acknowledge(newest, now);
+        }
+    }
+
+    /// The client cannot use what it gets: the next frame starts from nothing.
+    pub fn request_keyframe(&mut self) {
+        self.records.forget();
+    }
+
+    /// Adds the client's frame of the world's newest tick to the world's frame set.
+    pub fn frame(
+        &mut self,
+        world: &mut World,
+        request: &FrameRequest<'_>,
+    ) -> Result<FrameIndex, Held> {
+        let tick = world.tick().ok_or(Held::NothingNew)?;
+        if self
+            .records
+            .last_tick()
+            .is_some_and(|last| !tick.is_newer(last))
+        {
+            return Err(Held::NothingNew);
+        }
+        if self.config.bound_in_flight && !self.flow.may_send(request.now) {
+            self.stats.held_in_flight += 1;
+            return Err(Held::InFlight);
+        }
+        let limit = self.allowance(request.now);
+        let made = if limit.most == 0 {
+            None
+        } else {
+            self.make(world, request, tick, limit)
+        };
+        let Some(frame) = made else {
+            self.stats.held_budget += 1;
+            return Err(Held::Budget);
+        };
+        let bytes = world.frames.frame_bytes(frame);
+        if let Some(budget) = &mut self.budget {
+            budget.spend(request.now, bytes);
+        }
+        self.flow.sent(tick, request.now);
+        self.stats.frames += 1;
+        self.stats.bytes += bytes as u64;
+        Ok(frame)
+    }
+
+    /// What may be sent now.
+    fn allowance(&mut self, now: Duration) -> Allowance {
+        let most = self.config.frame_bytes_max;
+        match &mut self.budget {
+            None => Allowance { paced: most, most },
+            Some(budget) => {
+                let granted = budget.available(now);
+                Allowance {
+                    paced: granted.paced.min(most),
+                    most: granted.most.min(most),
+                }
+            }
+        }
+    }
+
+    /// Makes the frame and keeps what the client will have if it gets it, unless nothing fits.
+    fn make(
+        &mut self,
+        world: &mut World,
+        request: &FrameRequest<'_>,
+        tick: Tick,
+        limit: Allowance,
+    ) -> Option<FrameIndex> {
+        let baseline = self.records.choose(world, tick, self.config.delivery);
+        let (age, span) = baseline.age_and_span(tick);
+        let owner = request.owner.map(|owner| (owner.layer, owner.id));
+        let head = Head {
+            tick: tick.wire(),
+            age,
+            span,
+            listed: false,
+            feedback: request.feedback,
+            owner: owner.filter(|(layer, id)| world.owned(*layer, *id).is_some()),
+        };
+        let ordered = self.config.delivery == Delivery::Ordered;
+
+        if let Some((base, older)) = baseline.same_as(request.view)
+            && let Some(shape) = world.shape(&base.cells, base.tick, older)
+        {
+            put_head(&mut self.header, &head, world);
+            let header = self.header.align();
+            if header.len() + shape.bytes as usize <= limit.paced {
+                let base = baseline.place();
+                self.queue.clear();
+                self.records.repeat(tick, base, ordered);
+                self.stats.last_age = u32::from(age);
+                return Some(world.frames.push_shape(header, shape));
+            }
+        }
+
+        let owned = head.owner.and_then(|(layer, id)| world.owned(layer, id));
+        let owner_bits = owned.map_or(0, |(layout, _)| layout.owner_bits() as usize);
+        self.queue.fill(world, request.view, tick, &baseline);
+        let stale_max = self.config.stale_max;
+        let deferred = self
+            .queue
+            .select(limit, tick, stale_max, &baseline, owner_bits);
+        self.stats.cells_deferred += deferred;
+        let listed = self.queue.gather(&baseline);
+        put_head(&mut self.header, &Head { listed, ..head }, world);
+        if listed {
+            put_list(&mut self.header, &self.queue.list);
+        }
+        let bytes = self.header.align().len() + self.queue.bytes();
+        if bytes > limit.most || self.queue.is_idle() {
+            return None;
+        }
+        let keyframe = baseline.is_none();
+        self.records.add(tick, ordered, self.queue.sent_at(tick));
+        self.stats.last_age = u32::from(age);
+        self.stats.keyframes += u64::from(keyframe);
+        Some(world.frames.push(self.header.align(), &self.queue.blocks))
+    }
+}
+
+/// Starts a header: its fixed part and the owner-only fields.
+fn put_head(out: &mut BitWriter, head: &Head, world: &World) {
+    out.clear();
+    head.put(out);
+    let Some((layout, values)) = head.owner.and_then(|(layer, id)| world.owned(layer, id)) else {
+        return;
+    };
+    for (&place, &value) in layout.owner.iter().zip(values) {
+        out.put(value, u32::from(layout.schema.fields[place].bits));
+    }
+}
