@@ -1,1 +1,11 @@
-//! Placeholder until its first commit.
+//! What the benchmarks of the workspace share: the stages they measure on.
+//!
+//! The benchmarks themselves are in `benches/` (wall time) and `instructions/` (instruction counts);
+//! rivals, in `rivals/`, are outside the workspace. Nothing here is for use elsewhere.
+
+pub mod cost;
+pub mod load;
+pub mod page;
+pub mod ratio;
+pub mod snapshot;
+pub mod stage;

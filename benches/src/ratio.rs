@@ -1,0 +1,217 @@
+//! Ratios: contenders run in turns, round after round, so that a busy machine disturbs all alike; then
+//! medians are compared.
+//!
+//! A ratio of medians of interleaved rounds holds where absolute times move by half from run to run. What
+//! it cannot show: anything about another machine, and, across cores, more than the first digit while
+//! others use the cores too. Every contender is also offered to criterion, for its history.
+
+use std::time::Duration;
+
+use criterion::Criterion;
+use rustix::time::{ClockId, clock_gettime};
+
+/// Does `n` operations and says how long they took, setting up not included.
+type Run<'a> = Box<dyn FnMut(u64) -> Duration + 'a>;
+
+struct Contender<'a> {
+    name: &'static str,
+    run: Run<'a>,
+    /// Nanoseconds a unit, one per round.
+    rounds: Vec<f64>,
+}
+
+/// What is expected of two contenders.
+struct Goal {
+    what: &'static str,
+    /// Names: the cost of the first divided by that of the second.
+    of: (&'static str, &'static str),
+    bound: Bound,
+}
+
+/// A ratio's bound.
+#[derive(Clone, Copy)]
+pub enum Bound {
+    /// At least this many times.
+    AtLeast(f64),
+    /// At most this many times.
+    AtMost(f64),
+    /// Only to be known.
+    None,
+}
+
+/// Contenders for the same work.
+pub struct Match<'a> {
+    title: &'static str,
+    /// What the figures are of: a delivery, a message.
+    unit: &'static str,
+    /// Units in one operation.
+    units: f64,
+    /// Operations in one round.
+    operations: u64,
+    contenders: Vec<Contender<'a>>,
+    goals: Vec<Goal>,
+}
+
+impl<'a> Match<'a> {
+    /// A match over rounds of `operations`, each of which is `units` of `unit`.
+    pub fn new(title: &'static str, unit: &'static str, units: u64, operations: u64) -> Self {
+        Self {
+            title,
+            unit,
+            units: units as f64,
+            operations,
+            contenders: Vec::new(),
+            goals: Vec::new(),
+        }
+    }
+
+    /// Adds a contender.
+    pub fn enter(mut self, name: &'static str, run: impl FnMut(u64) -> Duration + 'a) -> Self {
+        self.contenders.push(Contender {
+            name,
+            run: Box::new(run),
+            rounds: Vec::new(),
+        });
+        self
+    }
+
+    /// Adds an expectation: the cost of `of` divided by the cost of `by`.
+    pub fn expect(
+        mut self,
+        what: &'static str,
+        of: &'static str,
+        by: &'static str,
+        bound: Bound,
+    ) -> Self {
+        self.goals.push(Goal {
+            what,
+            of: (of, by),
+            bound,
+        });
+        self
+    }
+
+    /// Runs the rounds, prints the table, and returns whether every bound was kept. With `criterion`,
+    /// its groups come first.
+    pub fn play(mut self, rounds: usize, criterion: Option<&mut Criterion>) -> bool {
+        if let Some(criterion) = criterion {
+            let mut group = criterion.benchmark_group(self.title);
+            group.sample_size(20);
+            group.warm_up_time(Duration::from_millis(200));
+            group.measurement_time(Duration::from_secs(1));
+            for contender in &mut self.contenders {
+                let run = &mut contender.run;
+                group.bench_function(contender.name, |b| b.iter_custom(&mut *run));
+            }
+            group.finish();
+        }
+        for round in 0..=rounds {
+            for contender in &mut self.contenders {
+                let took = (contender.run)(self.operations).as_nanos() as f64;
+                // The first round warms up.
+                if round > 0 {
+                    contender
+                        .rounds
+                        .push(took / (self.operations as f64 * self.units));
+                }
+            }
+        }
+        self.table()
+    }
+
+    fn table(&mut self) -> bool {
+        println!("\n{} (ns a {}; median, best, worst)", self.title, self.unit);
+        for contender in &mut self.contenders {
+            contender.rounds.sort_by(f64::total_cmp);
+            let rounds = &contender.rounds;
+            let (best, worst) = (rounds[0], rounds[rounds.len() - 1]);
+            let median = rounds[rounds.len() / 2];
+            println!(
+                "  {:<46} {median:>10.2} {best:>10.2} {worst:>10.2}",
+                contender.name
+            );
+        }
+        let of = |name: &str, at: fn(&[f64]) -> f64| {
+            let found = self
+                .contenders
+                .iter()
+                .find(|contender| contender.name == name);
+            at(&found.expect("a contender of this name").rounds)
+        };
+        let mut kept = true;
+        for goal in &self.goals {
+            let ratio = |at| of(goal.of.0, at) / of(goal.of.1, at);
+            let (median, best) = (
+                ratio(|rounds| rounds[rounds.len() / 2]),
+                ratio(|rounds| rounds[0]),
+            );
+            let (bound, holds) = match goal.bound {
+                Bound::AtLeast(bound) => (format!(">= {bound}"), median >= bound),
+                Bound::AtMost(bound) => (format!("<= {bound}"), median <= bound),
+                Bound::None => (String::from("-"), true),
+            };
+            let verdict = if holds { "" } else { "  MISSED" };
+            println!(
+                "  {:<52} {median:>8.2}x (best {best:.2}x)  {bound}{verdict}",
+                goal.what
+            );
+            kept &= holds;
+        }
+        kept
+    }
+}
+
+/// Plays matches as the command line asks: `--criterion` adds criterion's groups, `--rounds N` sets how
+/// many rounds, any other word keeps only matches whose title contains it.
+pub fn play_all(matches: Vec<Match<'_>>) {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut criterion = words
+        .iter()
+        .any(|word| word == "--criterion")
+        .then(Criterion::default);
+    let given = words.iter().position(|word| word == "--rounds");
+    let rounds = given.and_then(|at| words.get(at + 1)?.parse().ok());
+    let wanted: Vec<&String> = words
+        .iter()
+        .filter(|word| !word.starts_with("--") && word.parse::<usize>().is_err())
+        .collect();
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load: {}", load.trim());
+    let mut kept = true;
+    for game in matches {
+        if wanted.is_empty() || wanted.iter().any(|word| game.title.contains(word.as_str())) {
+            kept &= game.play(rounds.unwrap_or(ROUNDS), criterion.as_mut());
+        }
+    }
+    println!(
+        "\n{}",
+        if kept {
+            "every bound kept"
+        } else {
+            "bounds missed"
+        }
+    );
+}
+
+/// Rounds unless the command line says otherwise: odd, so that the median is one of them.
+const ROUNDS: usize = 15;
+
+/// CPU time used by `work`, of this thread.
+pub fn thread_time(work: impl FnOnce()) -> Duration {
+    time(ClockId::ThreadCPUTime, work)
+}
+
+/// CPU time used during `work` by all threads of the process: for whoever hands work to others.
+pub fn process_time(work: impl FnOnce()) -> Duration {
+    time(ClockId::ProcessCPUTime, work)
+}
+
+fn time(clock: ClockId, work: impl FnOnce()) -> Duration {
+    let now = || {
+        let at = clock_gettime(clock);
+        Duration::new(at.tv_sec as u64, at.tv_nsec as u32)
+    };
+    let before = now();
+    work();
+    now() - before
+}
