@@ -4,10 +4,11 @@
 //! ([`now`]), so that a whole gateway can run on simulated time from a seed: tokio's paused clock
 //! drives `now`, and a seeded source can stand in for [`fill`] in one place.
 
-use std::collections::hash_map::RandomState;
+use std::{collections::hash_map::RandomState, time::Duration};
 
 use ringside_core::{Sink, driver::Local};
 use ringside_proto::time::Millis;
+use tokio::time::Instant;
 
 /// Fills `bytes` with what nobody can guess.
 ///
@@ -15,6 +16,11 @@ use ringside_proto::time::Millis;
 /// When the system has no source of randomness: ids would be guessable, so there is no going on.
 pub(crate) fn fill(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the system's random source answers");
+}
+
+/// The moment `patience` from now, on the runtimes' clock.
+pub(crate) fn deadline(patience: Duration) -> Instant {
+    Instant::now() + patience
 }
 
 /// Seeds for hash tables whose keys peers choose.

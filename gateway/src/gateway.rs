@@ -16,11 +16,12 @@ use ringside_core::{
     driver::{self, ThreadOptions},
 };
 use ringside_proto::engineio::Timing;
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 
 use crate::{
     admission::Admission,
     endpoint::{Endpoint, Wanted},
+    env,
     http::{Allow, Origins, Pages},
     life::{self, Phase},
     limits::Limits,
@@ -175,7 +176,7 @@ impl Gateway {
     /// Ends in good order: accepts nobody new, tells every client, lets their last bytes out, and cuts
     /// whoever hangs after `patience`. Follow with [`wait`](Self::wait).
     pub fn drain(&self, patience: Duration) {
-        let draining = Phase::Draining(Instant::now() + patience);
+        let draining = Phase::Draining(env::deadline(patience));
         self.0.phase.send_if_modified(|phase| {
             let begins = *phase == Phase::Serving;
             if begins {
