@@ -56,6 +56,20 @@ impl TcpSink {
         }
     }
 
+    /// Writes bytes in a form of the caller's own: as much as goes without waiting. What does not go,
+    /// the caller keeps, and reports to its shard as a run that was not written whole.
+    #[inline]
+    pub fn write(&mut self, conn: ConnId, wire: &[u8]) -> Wrote {
+        let Some(stream) = self.stream(conn) else {
+            return Wrote::Gone;
+        };
+        let wrote = send_all(stream, wire);
+        if matches!(wrote, Wrote::Partial(_) | Wrote::Blocked) {
+            self.blocked.push(conn);
+        }
+        wrote
+    }
+
     /// Takes the stream back, without closing it.
     pub fn take(&mut self, conn: ConnId) -> Option<TcpStream> {
         if let Some(watcher) = self.watchers.remove(&conn) {
@@ -77,7 +91,7 @@ fn is_of(slot: &Option<(u32, TcpStream)>, conn: ConnId) -> bool {
 }
 
 /// Writes what the kernel takes without waiting.
-fn write(stream: &TcpStream, wire: &[u8]) -> Wrote {
+fn send_all(stream: &TcpStream, wire: &[u8]) -> Wrote {
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     let first = match send(stream.as_fd(), wire, flags) {
         Ok(n) if n == wire.len() => return Wrote::All,
@@ -98,14 +112,7 @@ fn write(stream: &TcpStream, wire: &[u8]) -> Wrote {
 
 impl Sink for TcpSink {
     fn submit(&mut self, conn: ConnId, run: &Run<'_>) -> Wrote {
-        let Some(stream) = self.stream(conn) else {
-            return Wrote::Gone;
-        };
-        let wrote = write(stream, run.wire());
-        if matches!(wrote, Wrote::Partial(_) | Wrote::Blocked) {
-            self.blocked.push(conn);
-        }
-        wrote
+        self.write(conn, run.wire())
     }
 
     fn close(&mut self, conn: ConnId, _reason: CloseReason) {
