@@ -22,7 +22,7 @@ impl core::fmt::Display for Truncated {
 impl core::error::Error for Truncated {}
 
 /// Quotients of a Rice code from here on escape to 32 plain bits: a wild value costs 48 bits.
-const RICE_ESCAPE: u32 = 16;
+pub(crate) const RICE_ESCAPE: u32 = 16;
 
 /// Writes bits to the end of a byte vector.
 #[derive(Debug, Default)]
@@ -62,6 +62,25 @@ impl BitWriter {
         }
     }
 
+    /// Appends a code for each of `values`: `code` gives at most 32 bits and how many they are,
+    /// with no higher bit set. The same as so many `put`s, with the pending bits kept at hand.
+    #[inline(always)]
+    pub(crate) fn put_each(&mut self, values: &[u32], mut code: impl FnMut(u32) -> (u32, u32)) {
+        let (mut pending, mut bits) = (self.pending, self.pending_bits);
+        for &value in values {
+            let (code, code_bits) = code(value);
+            pending |= u64::from(code) << bits;
+            bits += code_bits;
+            if bits >= 32 {
+                self.bytes
+                    .extend_from_slice(&(pending as u32).to_le_bytes());
+                pending >>= 32;
+                bits -= 32;
+            }
+        }
+        (self.pending, self.pending_bits) = (pending, bits);
+    }
+
     /// Appends one bit.
     #[inline(always)]
     pub fn put_bool(&mut self, value: bool) {
@@ -73,15 +92,12 @@ impl BitWriter {
     #[inline(always)]
     pub fn put_rice(&mut self, value: u32, order: u32) {
         debug_assert!(order <= 15);
-        let quotient = value >> order;
-        if quotient < RICE_ESCAPE {
-            // Unary and plain bits together are at most 31.
-            let low = value & low_mask(order);
-            let code = ((1 << quotient) - 1) | (low << 1 << quotient);
-            self.put(code, quotient + 1 + order);
-        } else {
-            self.put((1 << RICE_ESCAPE) - 1, RICE_ESCAPE);
-            self.put(value, 32);
+        match rice_code(value, order) {
+            Some((code, bits)) => self.put(code, bits),
+            None => {
+                self.put((1 << RICE_ESCAPE) - 1, RICE_ESCAPE);
+                self.put(value, 32);
+            }
         }
     }
 
@@ -124,6 +140,20 @@ impl BitWriter {
         self.pending = 0;
         self.pending_bits = 0;
     }
+}
+
+/// The Rice code of a value and its length, at most 31 bits; `None` for values that escape.
+#[inline(always)]
+pub(crate) const fn rice_code(value: u32, order: u32) -> Option<(u32, u32)> {
+    let quotient = value >> order;
+    if quotient >= RICE_ESCAPE {
+        return None;
+    }
+    let low = value & low_mask(order);
+    Some((
+        ((1 << quotient) - 1) | (low << 1 << quotient),
+        quotient + 1 + order,
+    ))
 }
 
 const fn low_mask(bits: u32) -> u32 {

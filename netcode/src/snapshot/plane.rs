@@ -15,7 +15,7 @@
 //! values is known to both sides and not written.
 
 use super::Malformed;
-use crate::bits::{BitReader, BitWriter};
+use crate::bits::{BitReader, BitWriter, RICE_ESCAPE, rice_code};
 
 const ZERO: u32 = 0;
 const EQUAL: u32 = 1;
@@ -65,13 +65,22 @@ pub(super) fn get_count(from: &mut BitReader<'_>, max: usize) -> Result<usize, M
 fn count_over(values: &[u32]) -> [u32; 33] {
     // Two sets of counters, so that neighbours of equal width do not wait for each other.
     let mut of_width = [[0u32; 33]; 2];
-    let mut pairs = values.chunks_exact(2);
-    for pair in &mut pairs {
-        of_width[0][32 - pair[0].leading_zeros() as usize] += 1;
-        of_width[1][32 - pair[1].leading_zeros() as usize] += 1;
-    }
-    for value in pairs.remainder() {
-        of_width[0][32 - value.leading_zeros() as usize] += 1;
+    let width = |value: u32| 32 - value.leading_zeros() as usize;
+    let zeros = values.iter().map(|&v| u32::from(v == 0)).sum::<u32>();
+    if zeros as usize * 4 > values.len() * 3 {
+        of_width[0][0] = zeros;
+        for &value in values.iter().filter(|&&v| v != 0) {
+            of_width[0][width(value)] += 1;
+        }
+    } else {
+        let mut pairs = values.chunks_exact(2);
+        for pair in &mut pairs {
+            of_width[0][width(pair[0])] += 1;
+            of_width[1][width(pair[1])] += 1;
+        }
+        for &value in pairs.remainder() {
+            of_width[0][width(value)] += 1;
+        }
     }
     let mut over = [0; 33];
     let mut wider = 0;
@@ -118,7 +127,7 @@ fn choose(values: &[u32], wide: u32, width_bits: u32, over: &[u32; 33]) -> Form 
             continue;
         }
         // A quotient at or above 16 costs 48 bits, whatever its order.
-        let tail: u32 = if wide <= order + 4 {
+        let tail: u32 = if wide <= order + RICE_ESCAPE.ilog2() {
             values.iter().map(|&v| v >> order).sum()
         } else {
             values.iter().map(|&v| (v >> order).min(64)).sum()
@@ -146,9 +155,7 @@ pub(super) fn put_plane(out: &mut BitWriter, values: &[u32], width_bits: u32) {
         Form::Equal => {
             out.put(EQUAL, 2);
             out.put(wide - 1, width_bits);
-            for &v in values {
-                out.put(v, wide);
-            }
+            out.put_each(values, |v| (v, wide));
         }
         Form::Patched { narrow } => {
             let rest = over[narrow as usize] as usize;
@@ -157,9 +164,8 @@ pub(super) fn put_plane(out: &mut BitWriter, values: &[u32], width_bits: u32) {
             out.put(narrow, width_bits);
             put_count(out, rest);
             if narrow > 0 {
-                for &v in values {
-                    out.put(v, narrow);
-                }
+                let low = (1 << narrow) - 1;
+                out.put_each(values, |v| (v & low, narrow));
             }
             put_patches(out, values, narrow, wide, rest);
         }
@@ -178,8 +184,13 @@ pub(super) fn put_plane(out: &mut BitWriter, values: &[u32], width_bits: u32) {
             out.put(VARIED, 2);
             out.put(1, 1);
             out.put(order, ORDER_BITS);
-            for &v in values {
-                out.put_rice(v, order);
+            if wide <= order + RICE_ESCAPE.ilog2() {
+                // No value is wide enough to escape.
+                out.put_each(values, |v| rice_code(v, order).unwrap_or_default());
+            } else {
+                for &v in values {
+                    out.put_rice(v, order);
+                }
             }
         }
     }
