@@ -141,6 +141,8 @@ impl Producer {
 pub(crate) struct Consumer {
     ring: Arc<Ring>,
     head: u32,
+    /// The head as the producer can see it.
+    released: u32,
     tail_seen: u32,
 }
 
@@ -153,6 +155,7 @@ impl Consumer {
         Self {
             ring,
             head,
+            released: head,
             tail_seen: head,
         }
     }
@@ -192,6 +195,10 @@ impl Consumer {
 
     /// Gives the slots read so far back to the producer: once per drain, not once per descriptor.
     pub(crate) fn release(&mut self) {
+        if self.released == self.head {
+            return;
+        }
+        self.released = self.head;
         // Release: pairs with the Acquire load of `head` in `Producer::has_room`. The reads above
         // are done before the producer may write these slots again.
         self.ring.head.store(self.head, release(Promise::LaneHead));

@@ -6,9 +6,16 @@
 //! Leaves out: `OnceLock` (used only to make a lane once; loom has none), and statistics, which
 //! order nothing.
 
+#[cfg(tsan)]
+mod sanitized;
+#[cfg(tsan)]
+pub(crate) use sanitized::{Mutex, MutexGuard};
+#[cfg(not(any(loom, tsan)))]
+pub(crate) use std::sync::{Mutex, MutexGuard};
+
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
-    Arc, Mutex, MutexGuard,
+    Arc,
     atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence},
 };
 
@@ -20,8 +27,14 @@ pub(crate) use loom::sync::{
 
 pub(crate) use std::sync::atomic::{AtomicU64 as Statistic, Ordering};
 
+#[cfg(tsan)]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock()
+}
+
 /// Locks, ignoring poison: no critical section here can leave its data half changed, and one
 /// panicking thread must not silence the others.
+#[cfg(not(tsan))]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
@@ -73,6 +86,17 @@ pub(crate) fn release(promise: Promise) -> Ordering {
 pub(crate) fn full_fence(promise: Promise) {
     if kept(promise) {
         fence(Ordering::SeqCst);
+    }
+}
+
+/// After a count has reached zero: everything its other owners did happens before what follows.
+#[inline(always)]
+pub(crate) fn acquire_from(count: &AtomicU32) {
+    // Acquire: pairs with every other owner's Release decrement. The thread sanitizer knows no fences.
+    if cfg!(tsan) {
+        count.load(Ordering::Acquire);
+    } else {
+        fence(Ordering::Acquire);
     }
 }
 

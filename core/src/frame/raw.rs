@@ -20,7 +20,7 @@ use std::{
 
 use crate::{
     ident::ConnId,
-    sync::{AtomicU32, Ordering, Promise, Witness, fence, release},
+    sync::{AtomicU32, Ordering, Promise, Witness, acquire_from, release},
 };
 
 /// Largest number of bytes in one frame, headroom included: 1 GiB, so that offsets fit a `u32` and
@@ -303,11 +303,11 @@ impl Clone for Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // Release: pairs with the Acquire fence below in whichever thread frees; our reads of the
+        // Release: pairs with the acquire below in whichever thread frees; our reads of the
         // bytes happen before it frees them.
         if self.header().refs.fetch_sub(1, release(Promise::FrameDrop)) == 1 {
-            // Acquire: pairs with every other owner's Release decrement above.
-            fence(Ordering::Acquire);
+            // Pairs with every other owner's Release decrement above.
+            acquire_from(&self.header().refs);
             free(self.ptr);
         }
     }

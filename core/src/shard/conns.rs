@@ -148,6 +148,22 @@ impl Conns {
         }
     }
 
+    /// The item a connection noted, if it noted just one and has nothing waiting.
+    #[inline]
+    pub(crate) fn only_note(&self, slot: u32) -> Option<u32> {
+        let conn = &self.conns[slot as usize];
+        let plain = conn.link == NONE && conn.first != NONE && conn.backlog.is_none();
+        plain.then_some(conn.first)
+    }
+
+    /// Forgets that note, for it is being written.
+    #[inline]
+    pub(crate) fn forget_only_note(&mut self, slot: u32) -> ConnId {
+        let conn = &mut self.conns[slot as usize];
+        conn.first = NONE;
+        ConnId::new(self.shard, slot, conn.generation)
+    }
+
     pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
         let used = |slot: &u32| self.conns[*slot as usize].state != State::Free;
         (0..self.conns.len() as u32).filter(used)

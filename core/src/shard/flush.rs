@@ -3,10 +3,13 @@
 //! Promises: a connection's notes go out in order; after a short write the rest of the begun message
 //! comes first, then whatever the classes kept. One connection's trouble is nobody else's.
 
+use std::slice;
+
 use super::{
     Shard, Work,
     backlog::{FirstOf, Overflow},
     conns::State,
+    route::OpenItem,
     turn::Noted,
 };
 use crate::{
@@ -17,13 +20,26 @@ use crate::{
 
 impl<S: Sink> Shard<S> {
     pub(super) fn write_all(&mut self, work: &mut Work) {
+        let sole = self.take_sole_item();
+        self.close_open_item();
         self.write_backlogs(work);
+        if let Some(item) = sole {
+            self.write_to_members(item, work);
+        }
         let dirty = std::mem::take(&mut self.turn.dirty);
         let mut items = std::mem::take(&mut self.scratch.items);
-        for &slot in &dirty {
-            self.conns.take_notes(slot, &self.turn, &mut items);
-            if !items.is_empty() {
-                self.write_notes(slot, &items, work);
+        let mut slots = dirty.iter();
+        while let Some(odd) = self.write_plain(&mut slots, work) {
+            match odd {
+                Odd::Unwritten(slot) => {
+                    self.conns.take_notes(slot, &self.turn, &mut items);
+                    if !items.is_empty() {
+                        self.write_notes(slot, &items, work);
+                    }
+                }
+                Odd::Short(slot, item, wrote) => {
+                    self.settle(slot, &[item], Submitted::from(wrote, 0));
+                }
             }
         }
         self.scratch.items = items;
@@ -31,6 +47,95 @@ impl<S: Sink> Shard<S> {
         self.end_closing();
         self.sink.commit();
         self.turn.clear();
+    }
+
+    /// The topic's item that is all there is in this turn: its subscribers need no notes.
+    fn take_sole_item(&mut self) -> Option<OpenItem> {
+        let sole = self.turn.dirty.is_empty() && self.writable.is_empty();
+        self.open_item.take_if(|_| sole)
+    }
+
+    /// Writes one item to all subscribers of its topic: a game's tick in one room.
+    fn write_to_members(&mut self, OpenItem { topic, from }: OpenItem, work: &mut Work) {
+        let item = self.turn.close_item(from);
+        let Some(wire) = self.turn.wire(item) else {
+            return self.note_members(topic, item, None);
+        };
+        let (conns, items) = (&self.conns, [item]);
+        let messages = Noted {
+            turn: &self.turn,
+            items: &items,
+        };
+        let run = Run::new(wire, &messages);
+        let mut odd = std::mem::take(&mut self.scratch.odd);
+        let (mut writes, mut whole) = (0, 0);
+        for slot in self.members.of(topic) {
+            if conns.get(slot).backlog.is_some() {
+                odd.push(Odd::Unwritten(slot));
+                continue;
+            }
+            writes += 1;
+            match self.sink.submit(conns.id(slot), &run) {
+                Wrote::All => whole += 1,
+                wrote => odd.push(Odd::Short(slot, item, wrote)),
+            }
+        }
+        self.count_writes(writes, self.turn.units(item), whole, work);
+        // Now that nobody goes through the subscribers any more, some may end.
+        for odd in odd.drain(..) {
+            match odd {
+                Odd::Unwritten(slot) => self.write_notes(slot, &items, work),
+                Odd::Short(slot, _, wrote) => self.settle(slot, &items, Submitted::from(wrote, 0)),
+            }
+        }
+        self.scratch.odd = odd;
+    }
+
+    /// Counts `writes` of an item of so many units, of which so many were taken whole.
+    fn count_writes(&self, writes: u64, units: u64, whole: u64, work: &mut Work) {
+        work.writes += writes as usize;
+        let counters = self.counters();
+        counters.writes.add(writes);
+        counters.accepted.add(writes * units);
+        counters.delivered.add(whole * units);
+    }
+
+    /// Writes the usual case in one go: connections that noted one item in one piece, have nothing
+    /// waiting, and whose sink takes it all. Stops after the first that is not like that.
+    fn write_plain(&mut self, slots: &mut slice::Iter<'_, u32>, work: &mut Work) -> Option<Odd> {
+        loop {
+            let slot = *slots.as_slice().first()?;
+            let item = self.conns.only_note(slot);
+            let run = item.and_then(|item| Some((item, self.turn.wire(item)?)));
+            let Some((item, wire)) = run else {
+                slots.next();
+                return Some(Odd::Unwritten(slot));
+            };
+            let messages = Noted {
+                turn: &self.turn,
+                items: &[item],
+            };
+            let run = Run::new(wire, &messages);
+            let (mut writes, mut short) = (0, None);
+            // All who noted the same, as far as they follow each other.
+            while let Some(&slot) = slots.as_slice().first()
+                && self.conns.only_note(slot) == Some(item)
+                && short.is_none()
+            {
+                slots.next();
+                writes += 1;
+                let conn = self.conns.forget_only_note(slot);
+                match self.sink.submit(conn, &run) {
+                    Wrote::All => {}
+                    wrote => short = Some(Odd::Short(slot, item, wrote)),
+                }
+            }
+            let whole = writes - u64::from(short.is_some());
+            self.count_writes(writes, self.turn.units(item), whole, work);
+            if short.is_some() {
+                return short;
+            }
+        }
     }
 
     /// Gives connections whose sink takes more again what waits for them.
@@ -88,22 +193,35 @@ impl<S: Sink> Shard<S> {
     }
 
     fn write_notes(&mut self, slot: u32, items: &[u32], work: &mut Work) {
-        let units: u64 = items.iter().map(|item| self.turn.units(*item)).sum();
-        self.counters().accepted.add(units);
+        self.counters().accepted.add(self.units(items));
         if self.conns.get(slot).backlog.is_some() {
             return self.keep(slot, items, 0);
         }
         work.writes += 1;
-        match self.submit(slot, items) {
-            Submitted::All => self.counters().delivered.add(units),
+        let submitted = self.submit(slot, items);
+        self.settle(slot, items, submitted);
+    }
+
+    /// Counts what was written, and lets the rest wait.
+    fn settle(&mut self, slot: u32, items: &[u32], submitted: Submitted) {
+        match submitted {
+            Submitted::All => {
+                let delivered = self.units(items);
+                self.counters().delivered.add(delivered);
+            }
             Submitted::Until(written) => self.keep(slot, items, written),
             Submitted::GoneAfter(written) => {
                 let delivered = self.units_within(items, written);
+                let lost = self.units(items) - delivered;
                 self.counters().delivered.add(delivered);
-                self.counters().disconnected.add(units - delivered);
+                self.counters().disconnected.add(lost);
                 self.end(slot, CloseReason::Gone);
             }
         }
+    }
+
+    fn units(&self, items: &[u32]) -> u64 {
+        items.iter().map(|item| self.turn.units(*item)).sum()
     }
 
     fn submit(&mut self, slot: u32, items: &[u32]) -> Submitted {
@@ -213,6 +331,14 @@ impl<S: Sink> Shard<S> {
         }
         self.closing = closing;
     }
+}
+
+/// A connection that is not the usual case.
+pub(super) enum Odd {
+    /// Nothing was done for it yet.
+    Unwritten(u32),
+    /// Its only item was submitted, and not taken in full.
+    Short(u32, u32, Wrote),
 }
 
 /// What became of a connection's notes, in bytes from their beginning.

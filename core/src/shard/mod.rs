@@ -134,7 +134,7 @@ impl Work {
 pub struct Shard<S: Sink> {
     id: u8,
     shared: Arc<Shared>,
-    lanes: Box<[Option<Source>]>,
+    lanes: Box<[Option<Box<Source>>]>,
     lanes_known: u64,
     conns: Conns,
     members: Members,
@@ -165,6 +165,7 @@ struct Scratch {
     items: Vec<u32>,
     cork: Vec<u8>,
     expired: Vec<ConnId>,
+    odd: Vec<flush::Odd>,
 }
 
 impl<S: Sink> Shard<S> {
@@ -281,7 +282,6 @@ impl<S: Sink> Shard<S> {
         let mut work = Work::default();
         self.drain_control(&mut work, host);
         self.drain_lanes(&mut work, host);
-        self.close_open_item();
         self.write_all(&mut work);
         self.expire(now, host);
         self.tell_ended(host);
@@ -298,10 +298,13 @@ impl<S: Sink> Shard<S> {
         bell.set_waker(waker);
         bell.park();
         self.meet_new_lanes();
-        let waiting = !self.gate().control.is_empty()
+        let lanes = &mut self.lanes;
+        let in_lanes = bits(self.lanes_known)
+            .any(|seat| lanes[seat].as_mut().is_some_and(|lane| lane.has_work()));
+        let waiting = in_lanes
+            || !self.gate().control.is_empty()
             || !self.writable.is_empty()
-            || !self.ended.is_empty()
-            || self.lanes.iter_mut().flatten().any(Source::has_work);
+            || !self.ended.is_empty();
         if waiting {
             self.gate().bell.unpark();
         }
@@ -357,7 +360,7 @@ impl<S: Sink> Shard<S> {
         // Acquire: pairs with the Release in `ShardGate::lane`.
         let made = self.gate().lanes_made.load(Ordering::Acquire);
         for seat in bits(made & !self.lanes_known) {
-            self.lanes[seat] = Some(Source::new(self.gate().lane(seat)));
+            self.lanes[seat] = Some(Box::new(Source::new(self.gate().lane(seat))));
         }
         self.lanes_known = made;
     }

@@ -24,8 +24,8 @@ const TURN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Frames at the end of the turn's list that all go to one topic.
 pub(crate) struct OpenItem {
-    topic: TopicId,
-    from: usize,
+    pub(crate) topic: TopicId,
+    pub(crate) from: usize,
 }
 
 impl<S: Sink> Shard<S> {
@@ -51,7 +51,6 @@ impl<S: Sink> Shard<S> {
             Op::App(message) => host.app(self, message),
         }
         if self.turn.bytes_held() > TURN_BYTES_MAX {
-            self.close_open_item();
             self.write_all(work);
         }
     }
@@ -102,7 +101,7 @@ impl<S: Sink> Shard<S> {
         }
     }
 
-    fn note_members(&mut self, topic: TopicId, item: u32, except: Option<ConnId>) {
+    pub(super) fn note_members(&mut self, topic: TopicId, item: u32, except: Option<ConnId>) {
         let except = except.and_then(|conn| self.conns.find(conn));
         for slot in self.members.of(topic) {
             if Some(slot) != except {
