@@ -21,6 +21,13 @@ pub fn lane() -> (LaneWriter, LaneReader) {
     )
 }
 
+fn desc(number: u64) -> Desc {
+    Desc {
+        word: std::ptr::null_mut(),
+        meta: number,
+    }
+}
+
 impl LaneWriter {
     /// Whether `n` numbers can be staged now.
     #[inline]
@@ -31,10 +38,13 @@ impl LaneWriter {
     /// Writes a number that the reader does not see yet. There must be room.
     #[inline]
     pub fn stage(&mut self, number: u64) {
-        self.0.stage(Desc {
-            word: std::ptr::null_mut(),
-            meta: number,
-        });
+        self.0.stage(desc(number));
+    }
+
+    /// Writes several. There must be room for all.
+    #[inline]
+    pub fn stage_all(&mut self, numbers: impl ExactSizeIterator<Item = u64>) {
+        self.0.stage_all(numbers.map(desc));
     }
 
     /// Shows the reader what was staged.
@@ -44,16 +54,13 @@ impl LaneWriter {
     }
 }
 
-impl Iterator for LaneReader {
-    type Item = u64;
-
-    #[inline]
-    fn next(&mut self) -> Option<u64> {
-        self.0.next().map(|desc| desc.meta)
-    }
-}
-
 impl LaneReader {
+    /// Hands out the numbers that are there. Returns how many.
+    #[inline]
+    pub fn drain(&mut self, mut each: impl FnMut(u64)) -> u64 {
+        u64::from(self.0.drain(u32::MAX, |desc| each(desc.meta)))
+    }
+
     /// Gives the room of what was read back to the writer.
     #[inline]
     pub fn release(&mut self) {

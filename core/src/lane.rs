@@ -38,6 +38,26 @@ struct Slot {
     witness: Witness,
 }
 
+impl Slot {
+    #[inline]
+    fn write(&self, desc: Desc) {
+        self.witness.write();
+        // Relaxed: ordered by the Release store of `tail` in `Producer::publish`.
+        self.word.store(desc.word, Ordering::Relaxed);
+        self.meta.store(desc.meta, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn read(&self) -> Desc {
+        self.witness.read();
+        // Relaxed: ordered by the Acquire load of `tail` in `Consumer::available`.
+        Desc {
+            word: self.word.load(Ordering::Relaxed),
+            meta: self.meta.load(Ordering::Relaxed),
+        }
+    }
+}
+
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Slot>() == 16);
 
@@ -114,12 +134,21 @@ impl Producer {
     /// Writes a descriptor that nobody sees yet. The caller has asked [`has_room`](Self::has_room).
     pub(crate) fn stage(&mut self, desc: Desc) {
         debug_assert!(self.staged.wrapping_sub(self.head_seen) < CAPACITY);
-        let slot = self.ring.slot(self.staged);
-        slot.witness.write();
-        // Relaxed: ordered by the Release store of `tail` in `publish`.
-        slot.word.store(desc.word, Ordering::Relaxed);
-        slot.meta.store(desc.meta, Ordering::Relaxed);
+        self.ring.slot(self.staged).write(desc);
         self.staged = self.staged.wrapping_add(1);
+    }
+
+    /// Stages several descriptors at once. The caller has asked for room for all.
+    #[inline]
+    pub(crate) fn stage_all(&mut self, descs: impl ExactSizeIterator<Item = Desc>) {
+        let (ring, first) = (&*self.ring, self.staged);
+        debug_assert!(first.wrapping_sub(self.head_seen) + descs.len() as u32 <= CAPACITY);
+        let mut count = 0;
+        for desc in descs {
+            ring.slot(first.wrapping_add(count)).write(desc);
+            count += 1;
+        }
+        self.staged = first.wrapping_add(count);
     }
 
     /// Shows everything staged to the consumer. Returns whether there was anything.
@@ -182,15 +211,25 @@ impl Consumer {
         if self.available() == 0 {
             return None;
         }
-        let slot = self.ring.slot(self.head);
-        slot.witness.read();
-        // Relaxed: ordered by the Acquire load of `tail`.
-        let desc = Desc {
-            word: slot.word.load(Ordering::Relaxed),
-            meta: slot.meta.load(Ordering::Relaxed),
-        };
+        let desc = self.ring.slot(self.head).read();
         self.head = self.head.wrapping_add(1);
         Some(desc)
+    }
+
+    /// Hands out up to `max` of the descriptors that are there, in order, as [`next`](Self::next)
+    /// would one by one. Returns how many.
+    #[inline]
+    pub(crate) fn drain(&mut self, max: u32, mut each: impl FnMut(Desc)) -> u32 {
+        let count = self.available().min(max);
+        let (ring, head) = (&*self.ring, self.head);
+        for n in 0..count {
+            let position = head.wrapping_add(n);
+            // Before `each`, which may panic: what it was given is not handed out again. The loop
+            // itself reads no `head`, so it waits for no store.
+            self.head = position.wrapping_add(1);
+            each(ring.slot(position).read());
+        }
+        count
     }
 
     /// Gives the slots read so far back to the producer: once per drain, not once per descriptor.

@@ -27,7 +27,8 @@ pub(super) async fn pump<S: DriverSink>(local: Rc<Local<S>>, mut host: impl Host
         watch_blocked(&local);
         // What the host published within the turn.
         local.flush();
-        if !work.is_idle() || !local.shard().park(cx.waker()) {
+        // After most turns nothing is left, so it sleeps at once and not only after an idle turn.
+        if work.more || !local.shard().park(cx.waker()) {
             // Look again, but only after the runtime has run the others and asked the system for news:
             // waking ourselves at once would let it take dozens of turns between two such looks.
             let _ = pin!(tokio::task::yield_now()).poll(cx);

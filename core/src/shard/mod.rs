@@ -343,12 +343,7 @@ impl<S: Sink> Shard<S> {
             let Some(mut lane) = self.lanes[seat].take() else {
                 continue;
             };
-            let mut drained = 0;
-            while drained < DRAIN_MAX {
-                let Some(op) = lane.next() else { break };
-                drained += 1;
-                self.apply(op, work, host);
-            }
+            let drained = lane.drain(DRAIN_MAX, |op| self.apply(op, work, host));
             lane.release();
             work.drained += drained;
             work.more |= drained == DRAIN_MAX;

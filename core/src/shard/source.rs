@@ -56,6 +56,36 @@ impl Source {
         self.taken.pop_front()
     }
 
+    /// Hands out up to `max` operations, as [`next`](Self::next) would one by one. Returns how many.
+    pub(crate) fn drain(&mut self, max: usize, mut each: impl FnMut(Op)) -> usize {
+        let mut done = 0;
+        while done < max {
+            let before = done;
+            if self.taken.is_empty() {
+                let decoder = &mut self.decoder;
+                let read = self.consumer.drain((max - done) as u32, |desc| {
+                    // SAFETY: as in `next`.
+                    if let Some(op) = unsafe { decoder.decode(desc) } {
+                        done += 1;
+                        each(op);
+                    }
+                });
+                // An address alone is no operation yet, but the next descriptor completes it.
+                if read > 0 {
+                    continue;
+                }
+            }
+            if let Some(op) = self.next() {
+                done += 1;
+                each(op);
+            }
+            if done == before {
+                break;
+            }
+        }
+        done
+    }
+
     /// Gives the slots of what was read back to the publisher: once per drain.
     pub(crate) fn release(&mut self) {
         self.consumer.release();
