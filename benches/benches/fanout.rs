@@ -368,8 +368,8 @@ fn main() {
     play_all(vec![
         one_thread("fanout/200, one thread", 200, 400),
         one_thread("fanout/1000, one thread", 1_000, 100),
-        many_threads("fanout/200, many threads", 200, 1_600),
-        many_threads("fanout/1000, many threads", 1_000, 480),
+        many_threads("fanout/200, many threads", 200, 480),
+        many_threads("fanout/1000, many threads", 1_000, 160),
         Match::new("fanout/publishing", "publish", 1, 20_000)
             .enter("to 10 subscribers", publishing(10))
             .enter("to 1000 subscribers", publishing(1_000))

@@ -315,7 +315,7 @@ fn core(producers: u64, batch: u64) -> impl FnMut(u64) -> Duration {
 fn main() {
     let bytes = |_| Bytes::copy_from_slice(&MESSAGE);
     play_all(vec![
-        Match::new("ring/1P1C", "message", 1, 400_000)
+        Match::new("ring/1P1C", "message", 1, 100_000)
             .enter("lane", lanes(1, 1))
             .enter("lane, flushed every 16", lanes(1, BATCH))
             .enter("tokio broadcast", tokio_broadcast(1, |number| number))
@@ -344,7 +344,7 @@ fn main() {
                 "lane, flushed every 16",
                 Bound::None,
             ),
-        Match::new("ring/4P1C", "message", 1, 400_000)
+        Match::new("ring/4P1C", "message", 1, 100_000)
             .enter("lanes", lanes(4, 1))
             .enter("lanes, flushed every 16", lanes(4, BATCH))
             .enter("tokio broadcast", tokio_broadcast(4, |number| number))
@@ -356,7 +356,7 @@ fn main() {
                 "lanes",
                 Bound::AtLeast(3.5),
             ),
-        Match::new("ring/whole path, 1P", "message", 1, 200_000)
+        Match::new("ring/whole path, 1P", "message", 1, 50_000)
             .enter("core", core(1, 1))
             .enter("core, flushed every 16", core(1, BATCH))
             .enter("tokio broadcast of Bytes", tokio_broadcast(1, bytes))

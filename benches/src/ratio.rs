@@ -1,11 +1,11 @@
-//! Ratios: contenders run in turns, round after round, so that a busy machine disturbs all alike; then
-//! medians are compared.
+//! Ratios: contenders run in turns, round after round, so that a busy machine disturbs all alike; each
+//! round gives a ratio, and their median is what counts (printed with the middle half of them).
 //!
-//! A ratio of medians of interleaved rounds holds where absolute times move by half from run to run. What
+//! Such a ratio holds where absolute times move by half from run to run. What
 //! it cannot show: anything about another machine, and, across cores, more than the first digit while
 //! others use the cores too. Every contender is also offered to criterion, for its history.
 
-use std::time::Duration;
+use std::{io::Write as _, time::Duration};
 
 use criterion::Criterion;
 use rustix::time::{ClockId, clock_gettime};
@@ -119,7 +119,23 @@ impl<'a> Match<'a> {
         self.table()
     }
 
+    /// A goal's ratio, round by round, sorted.
+    fn ratios(&self, goal: &Goal) -> Vec<f64> {
+        let rounds = |name: &str| {
+            let found = self
+                .contenders
+                .iter()
+                .find(|contender| contender.name == name);
+            &found.expect("a contender of this name").rounds
+        };
+        let pairs = rounds(goal.of.0).iter().zip(rounds(goal.of.1));
+        let mut ratios: Vec<f64> = pairs.map(|(of, by)| of / by).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios
+    }
+
     fn table(&mut self) -> bool {
+        let ratios: Vec<_> = self.goals.iter().map(|goal| self.ratios(goal)).collect();
         println!("\n{} (ns a {}; median, best, worst)", self.title, self.unit);
         for contender in &mut self.contenders {
             contender.rounds.sort_by(f64::total_cmp);
@@ -131,33 +147,47 @@ impl<'a> Match<'a> {
                 contender.name
             );
         }
-        let of = |name: &str, at: fn(&[f64]) -> f64| {
-            let found = self
-                .contenders
-                .iter()
-                .find(|contender| contender.name == name);
-            at(&found.expect("a contender of this name").rounds)
-        };
         let mut kept = true;
-        for goal in &self.goals {
-            let ratio = |at| of(goal.of.0, at) / of(goal.of.1, at);
-            let (median, best) = (
-                ratio(|rounds| rounds[rounds.len() / 2]),
-                ratio(|rounds| rounds[0]),
-            );
+        for (goal, ratios) in self.goals.iter().zip(&ratios) {
+            let (median, quarter) = (ratios[ratios.len() / 2], ratios.len() / 4);
+            let (low, high) = (ratios[quarter], ratios[ratios.len() - 1 - quarter]);
             let (bound, holds) = match goal.bound {
                 Bound::AtLeast(bound) => (format!(">= {bound}"), median >= bound),
                 Bound::AtMost(bound) => (format!("<= {bound}"), median <= bound),
                 Bound::None => (String::from("-"), true),
             };
             let verdict = if holds { "" } else { "  MISSED" };
+            store(self.title, goal, median);
             println!(
-                "  {:<52} {median:>8.2}x (best {best:.2}x)  {bound}{verdict}",
+                "  {:<52} {median:>8.2}x ({low:.2}-{high:.2})  {bound}{verdict}",
                 goal.what
             );
             kept &= holds;
         }
         kept
+    }
+}
+
+/// Appends a ratio, as a line of JSON, to the file that `RINGSIDE_RATIOS` names, if it names one. A ratio
+/// without a bound guards nothing and is not stored.
+fn store(title: &str, goal: &Goal, ratio: f64) {
+    let more_is_better = match goal.bound {
+        Bound::AtLeast(_) => true,
+        Bound::AtMost(_) => false,
+        Bound::None => return,
+    };
+    let Some(path) = std::env::var_os("RINGSIDE_RATIOS") else {
+        return;
+    };
+    let what = format!("{title}: {}", goal.what);
+    let line = serde_json::json!({"what": what, "ratio": ratio, "more_is_better": more_is_better});
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path);
+    let written = file.and_then(|mut file| writeln!(file, "{line}"));
+    if let Err(error) = written {
+        eprintln!("{}: {error}", path.display());
     }
 }
 
@@ -194,7 +224,7 @@ pub fn play_all(matches: Vec<Match<'_>>) {
 }
 
 /// Rounds unless the command line says otherwise: odd, so that the median is one of them.
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 31;
 
 /// CPU time used by `work`, of this thread.
 pub fn thread_time(work: impl FnOnce()) -> Duration {

@@ -64,6 +64,8 @@ impl FrameBuilder {
     /// # Panics
     /// When the two together exceed [`FRAME_BYTES_MAX`].
     pub fn with_capacity(headroom: usize, payload: usize) -> Self {
+        #[cfg(ringside_seeded_slowdown = "allocation")]
+        std::hint::black_box(Box::new([0u8; 64]));
         let mut raw = Unique::with_capacity(headroom.saturating_add(payload));
         for start in (0..headroom).step_by(ZEROS.len()) {
             raw.extend(&ZEROS[..ZEROS.len().min(headroom - start)]);
