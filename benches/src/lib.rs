@@ -3,8 +3,10 @@
 //! The benchmarks themselves are in `benches/` (wall time) and `instructions/` (instruction counts);
 //! rivals, in `rivals/`, are outside the workspace. Nothing here is for use elsewhere.
 
+pub mod compare;
 pub mod cost;
 pub mod load;
+pub mod need;
 pub mod page;
 pub mod ratio;
 pub mod snapshot;

@@ -157,7 +157,7 @@ impl<'a> Match<'a> {
                 Bound::None => (String::from("-"), true),
             };
             let verdict = if holds { "" } else { "  MISSED" };
-            store(self.title, goal, median);
+            store(self.title, goal, median, holds);
             println!(
                 "  {:<52} {median:>8.2}x ({low:.2}-{high:.2})  {bound}{verdict}",
                 goal.what
@@ -170,17 +170,19 @@ impl<'a> Match<'a> {
 
 /// Appends a ratio, as a line of JSON, to the file that `RINGSIDE_RATIOS` names, if it names one. A ratio
 /// without a bound guards nothing and is not stored.
-fn store(title: &str, goal: &Goal, ratio: f64) {
-    let more_is_better = match goal.bound {
-        Bound::AtLeast(_) => true,
-        Bound::AtMost(_) => false,
+fn store(title: &str, goal: &Goal, ratio: f64, kept: bool) {
+    let (bound, more_is_better) = match goal.bound {
+        Bound::AtLeast(bound) => (bound, true),
+        Bound::AtMost(bound) => (bound, false),
         Bound::None => return,
     };
     let Some(path) = std::env::var_os("RINGSIDE_RATIOS") else {
         return;
     };
     let what = format!("{title}: {}", goal.what);
-    let line = serde_json::json!({"what": what, "ratio": ratio, "more_is_better": more_is_better});
+    let line = serde_json::json!({
+        "what": what, "ratio": ratio, "bound": bound, "more_is_better": more_is_better, "kept": kept,
+    });
     let file = std::fs::OpenOptions::new()
         .create(true)
         .append(true)

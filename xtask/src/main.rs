@@ -34,6 +34,8 @@ enum Chore {
     Verify(chores::verify::Args),
     Tidy(chores::tidy::Args),
     Fuzz(chores::fuzz::Args),
+    Bench(chores::bench::Args),
+    Rivals(chores::rivals::Args),
     Conformance(chores::conformance::Args),
 }
 
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         Chore::Verify(args) => chores::verify::run(&repo, &args),
         Chore::Tidy(args) => chores::tidy::run(&repo, &args),
         Chore::Fuzz(args) => chores::fuzz::run(&repo, &args),
+        Chore::Bench(args) => chores::bench::run(&repo, &args),
+        Chore::Rivals(args) => chores::rivals::run(&repo, &args),
         Chore::Conformance(args) => chores::conformance::run(&repo, &args),
     }
 }

@@ -1,7 +1,9 @@
 //! One file a chore: its arguments, its help and what it does.
 
+pub mod bench;
 pub mod conformance;
 pub mod fuzz;
+pub mod rivals;
 pub mod test;
 pub mod tidy;
 pub mod verify;

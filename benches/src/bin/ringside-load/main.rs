@@ -14,6 +14,7 @@ use std::{fs, io::Write, process::ExitCode};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use ringside_benches::load::{self, Outcome, Plan, Progress};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
@@ -36,7 +37,7 @@ fn run(args: &args::Args) -> Result<bool, Box<dyn std::error::Error>> {
             return Err("there is no such core to be pinned to".into());
         }
     }
-    ringside_gateway::raise_descriptor_limit();
+    raise_descriptor_limit();
     let outcome = with_progress(plan.clone(), args.quiet)?;
     let verdicts: Vec<_> = args
         .objectives
@@ -98,4 +99,12 @@ fn with_progress(plan: Plan, quiet: bool) -> Result<Outcome, load::Failed> {
     });
     bar.finish_and_clear();
     outcome
+}
+
+/// Raises the soft limit of descriptors to the hard one. If that is refused or too little, the first
+/// connection without a descriptor says so.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
 }

@@ -1,0 +1,113 @@
+//! One server, started and ended; one run of the generator against it.
+
+use std::{
+    fs,
+    io::{self, BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use super::Contender;
+use crate::load::Outcome;
+
+/// Cores of the server and of the generator.
+const CORES: [&str; 2] = ["0", "1"];
+
+/// How far measured processes are raised above others, as a nice value of their scheduling group.
+/// Refused without privileges, which only makes figures noisier.
+const RAISED: &str = "-12";
+
+/// A server that runs; ended when dropped.
+pub(super) struct Running {
+    child: Child,
+    /// `127.0.0.1:PORT`.
+    pub(super) address: String,
+}
+
+/// A command pinned to a core, in a session of its own, so that it can be raised alone.
+fn pinned(core: &str, program: &str) -> Command {
+    let mut command = Command::new("setsid");
+    command.args(["taskset", "-c", core, program]);
+    command
+}
+
+fn raise(pid: u32) {
+    // Refused, or no such file: see `RAISED`.
+    let _ = fs::write(format!("/proc/{pid}/autogroup"), RAISED);
+}
+
+impl Running {
+    /// Starts it and waits for the line that tells its address.
+    pub(super) fn start(contender: &Contender) -> io::Result<Self> {
+        let port = free_port()?.to_string();
+        let mut words = contender.command.iter();
+        let program = words.next().map_or("", String::as_str);
+        let mut child = pinned(CORES[0], program)
+            .args(words.map(|word| if word == "PORT" { &port } else { word }))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()?;
+        let output = child.stdout.take();
+        let mut running = Self {
+            child,
+            address: format!("127.0.0.1:{port}"),
+        };
+        raise(running.child.id());
+        let mut line = String::new();
+        if let Some(output) = output {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        if !line.starts_with("listening on ") {
+            let status = running.child.wait()?;
+            return Err(io::Error::other(format!(
+                "{} did not start ({status})",
+                contender.key
+            )));
+        }
+        Ok(running)
+    }
+
+    /// Loads it. `args` are those of `ringside-load` but for address, process and cores.
+    pub(super) fn load(
+        &self,
+        load: &Path,
+        contender: &Contender,
+        args: &[String],
+    ) -> io::Result<Outcome> {
+        let scheme = if contender.socket_io { "http" } else { "ws" };
+        let mut command = pinned(CORES[1], &load.display().to_string());
+        command
+            .arg(format!("{scheme}://{}", self.address))
+            .args(["--quiet", "--json", "-", "--pin", CORES[1], "--pid"])
+            .arg(self.child.id().to_string())
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if contender.swallows {
+            command.arg("--swallowed");
+        }
+        let child = command.spawn()?;
+        raise(child.id());
+        let output = child.wait_with_output()?;
+        serde_json::from_slice(&output.stdout).map_err(|_| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            io::Error::other(format!("{}: {}", contender.key, said.trim()))
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port nobody listens on now.
+fn free_port() -> io::Result<u16> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    Ok(listener.local_addr()?.port())
+}
