@@ -5,6 +5,7 @@ use std::{
     io::{self, BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use super::Contender;
@@ -24,16 +25,39 @@ pub(super) struct Running {
     pub(super) address: String,
 }
 
-/// A command pinned to a core, in a session of its own, so that it can be raised alone.
+/// A command pinned to a core, in a session of its own, so that it can be raised alone; it ends when
+/// this process ends, however that happens.
 fn pinned(core: &str, program: &str) -> Command {
     let mut command = Command::new("setsid");
-    command.args(["taskset", "-c", core, program]);
+    command.args([
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "taskset",
+        "-c",
+        core,
+        program,
+    ]);
     command
 }
 
+/// How long a process may take to begin its session.
+const SESSION: Duration = Duration::from_secs(2);
+
+/// Raises a process above others, once it is in a session of its own: before, that would raise ours.
 fn raise(pid: u32) {
-    // Refused, or no such file: see `RAISED`.
-    let _ = fs::write(format!("/proc/{pid}/autogroup"), RAISED);
+    let give_up = Instant::now() + SESSION;
+    while Instant::now() < give_up {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // Behind the name in brackets: state, parent, group, session.
+        let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        if rest.split_whitespace().nth(3) == Some(pid.to_string().as_str()) {
+            // Refused, or no such file: see `RAISED`.
+            let _ = fs::write(format!("/proc/{pid}/autogroup"), RAISED);
+            return;
+        }
+        std::thread::yield_now();
+    }
 }
 
 impl Running {
