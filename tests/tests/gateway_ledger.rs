@@ -3,7 +3,7 @@
 //!
 //! Each client does what the stock one does: it polls and posts, opens a WebSocket beside, probes it,
 //! finishes the requests in hand, says "5" and goes on. Each session upgrades at a moment of its own.
-//! `RINGSIDE_SESSIONS` sets how many there are (200).
+//! `RINGSIDE_SESSIONS` sets how many there are (1,000).
 
 use std::{
     cell::{Cell, RefCell},
@@ -31,7 +31,7 @@ const RUN: Duration = Duration::from_secs(180);
 
 fn sessions() -> u32 {
     let text = std::env::var("RINGSIDE_SESSIONS").ok();
-    text.and_then(|text| text.parse().ok()).unwrap_or(200)
+    text.and_then(|text| text.parse().ok()).unwrap_or(1_000)
 }
 
 /// One client's side of the ledger.

@@ -57,6 +57,11 @@ impl Http {
     pub async fn connect(at: SocketAddr) -> Self {
         let stream = within("connecting", TcpStream::connect(at)).await;
         let stream = stream.expect("the server accepts");
+        Self::from_stream(stream)
+    }
+
+    /// Takes a connection that was made elsewhere.
+    pub fn from_stream(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP option");
         Self {
             stream,
