@@ -100,6 +100,12 @@ fn is_broadcast(run: &Run<'_>) -> bool {
 
 impl Sink for GatewaySink {
     fn submit(&mut self, conn: ConnId, run: &Run<'_>) -> Wrote {
+        #[cfg(ringside_seeded_slowdown = "copy")]
+        std::hint::black_box(run.wire().to_vec());
+        #[cfg(ringside_seeded_slowdown = "encode")]
+        let _ = std::hint::black_box(crate::wire::message(None, |out| {
+            ringside_proto::socketio::encode_event(out, "/", None, "m", run.wire(), None)
+        }));
         if self.swallow && is_broadcast(run) {
             return Wrote::All;
         }
