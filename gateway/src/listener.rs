@@ -10,6 +10,7 @@ use std::{
     io::{self, ErrorKind},
     net::{SocketAddr, TcpListener as StdListener},
     pin::pin,
+    sync::Once,
     task::Poll,
     time::Duration,
 };
@@ -142,7 +143,6 @@ pub(crate) async fn accept(
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the runtime refuses the listener"),
     };
-    let mut warned = false;
     let mut each = |stream: TcpStream, peer| {
         // Small messages must not wait for each other; a failure costs only latency.
         let _ = stream.set_nodelay(true);
@@ -157,12 +157,14 @@ pub(crate) async fn accept(
         match accepted {
             Ok((stream, peer)) => each(stream, peer),
             Err(error) if is_exhaustion(&error) => {
-                if !std::mem::replace(&mut warned, true) {
+                // Descriptors are the process's, so once for all shards.
+                static WARNING: Once = Once::new();
+                WARNING.call_once(|| {
                     tracing::warn!(
                         limit = raise_descriptor_limit(),
                         "out of descriptors: accepting pauses until some are free; raise `ulimit -n`"
                     );
-                }
+                });
                 tokio::time::sleep(PAUSE).await;
             }
             // The peer was gone before it was accepted: its loss only.
