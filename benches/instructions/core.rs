@@ -100,4 +100,7 @@ library_benchmark_group!(
     name = core,
     benchmarks = [publish, drain, route, outbox_push, frame_encode]
 );
-main!(library_benchmark_groups = core);
+main!(
+    config = ringside_benches::need::counting(gungraun::LibraryBenchmarkConfig::default());
+    library_benchmark_groups = core
+);

@@ -114,4 +114,7 @@ library_benchmark_group!(
     name = snapshot,
     benchmarks = [encode, decode, viewers, budgeted, look]
 );
-main!(library_benchmark_groups = snapshot);
+main!(
+    config = ringside_benches::need::counting(gungraun::LibraryBenchmarkConfig::default());
+    library_benchmark_groups = snapshot
+);

@@ -43,8 +43,8 @@ fn is_there(program: &str) -> bool {
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// Ends a bench of instruction counts, well, if it cannot be run here, after saying why.
-pub fn counting_or_exit() {
+/// Hands a configuration through; where instructions cannot be counted, says why and ends the bench well.
+pub fn counting<C>(config: C) -> C {
     let missing = missing();
     for Missing {
         program,
@@ -57,4 +57,5 @@ pub fn counting_or_exit() {
     if !missing.is_empty() {
         process::exit(0);
     }
+    config
 }
