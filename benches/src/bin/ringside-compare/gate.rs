@@ -91,8 +91,13 @@ fn user_time(args: &Args, stored: &mut Stored) -> Result<BTreeMap<String, f64>, 
         .baseline_fixture
         .clone()
         .filter(|program| program.is_file());
+    // The floor stands in where there is no older program to take turns with.
+    let unneeded = older.as_ref().map(|_| "floor-null");
     let places = args.programs.places(older)?;
-    let contenders = everybody(&places);
+    let contenders: Vec<_> = everybody(&places)
+        .into_iter()
+        .filter(|it| Some(it.key) != unneeded)
+        .collect();
     let load = places.ours.join("ringside-load");
     let mut runs = Runs::new(&load, args.seconds);
     let mut factors: BTreeMap<String, Vec<f64>> = BTreeMap::new();
