@@ -126,10 +126,10 @@ impl Plot {
                  <text class=\"soft\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
                 left - 8.0,
                 line + 4.0,
-                number(at_y),
+                tick(at_y),
                 x(at_x),
                 HEIGHT - BOTTOM + 18.0,
-                number(at_x)
+                tick(at_x)
             );
         }
         let _ = write!(
@@ -221,6 +221,15 @@ pub fn number(value: f64) -> String {
         size if size >= 1.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
     }
+}
+
+/// A figure on an axis: without zeros that say nothing.
+fn tick(value: f64) -> String {
+    let text = number(value);
+    if text.contains('.') && !text.contains(' ') {
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    }
+    text
 }
 
 /// The next number above that an axis may end with.

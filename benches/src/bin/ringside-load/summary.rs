@@ -65,6 +65,13 @@ fn figures(outcome: &Outcome) -> Vec<(String, String)> {
     rows
 }
 
+fn pace(plan: &Plan) -> String {
+    match plan.pace {
+        Pace::Rate(rate) => format!("{rate} a second"),
+        Pace::InFlight(most) => format!("{most} on the way at once"),
+    }
+}
+
 fn counted_from(plan: &Plan) -> &'static str {
     match plan.pace {
         Pace::Rate(_) => "Latency counts from when a message was due.",
@@ -98,11 +105,11 @@ pub(crate) fn text(plan: &Plan, outcome: &Outcome, verdicts: &[Verdict]) -> Stri
 
 pub(crate) fn page(plan: &Plan, outcome: &Outcome, verdicts: &[Verdict]) -> String {
     let mut body = format!(
-        "<p>{} connections to {} ({:?}), {:?}, {} bytes, bursts of {}. {}</p>",
+        "<p>{} connections to {} ({:?}), {}, {} bytes, bursts of {}. {}</p>",
         plan.connections,
         page::escape(&plan.settings.host),
         plan.settings.protocol,
-        plan.pace,
+        pace(plan),
         plan.payload,
         plan.burst,
         counted_from(plan)
