@@ -247,7 +247,7 @@ async fn peers_that_never_read_are_cut_off_and_cost_what_an_outbox_may_hold() {
         sent += 1;
     }
     let grown = resident().saturating_sub(before);
-    let bound = (count + 2) * (OUTBOX + 2 * text.len()) + (8 << 20);
+    let bound = (count + 2) * (OUTBOX + 2 * text.len()) + (32 << 20);
     assert!(
         grown <= bound,
         "{grown} bytes for {count} peers, {sent} messages; {bound} allowed"
@@ -650,6 +650,7 @@ async fn bystanders_hardly_notice() {
         "p99 {calm:?} in calm, {attacked:?} under attack; {share:.2} of a core for the shards"
     );
     // The attackers' own work takes cores as well, of a machine that may have only two.
-    let bound = (calm * 12 / 10).max(calm + Duration::from_millis(100));
+    let slack = if count >= 1_000 { 10 } else { 100 };
+    let bound = (calm * 12 / 10).max(calm + Duration::from_millis(slack));
     assert!(attacked <= bound, "{attacked:?}, {bound:?} allowed");
 }

@@ -215,6 +215,41 @@ async fn the_server_pings_and_gives_up_without_a_pong() {
 }
 
 #[tokio::test]
+async fn pings_keep_their_interval_however_patient_the_server_is() {
+    let timing = Timing {
+        ping_interval: 50,
+        ping_timeout: 60_000,
+        ..Timing::default()
+    };
+    let world = World::with(unpaced(), timing);
+    let mut websocket =
+        WebSocket::connect(world.at(), "/engine.io/?EIO=4&transport=websocket").await;
+    websocket.next_text().await;
+    for _ in 0..5 {
+        assert_eq!(websocket.next_text().await, "2");
+        websocket.text("3").await;
+    }
+    let session = Polling::open(world.at(), PATH).await;
+    for _ in 0..5 {
+        assert_eq!(session.get().await.text(), "2");
+        assert_eq!(session.post(b"3").await.text(), "ok");
+    }
+}
+
+#[tokio::test]
+async fn attachments_that_do_not_come_are_waited_for_ten_seconds() {
+    let world = World::new();
+    let mut socket = connected(&world).await;
+    socket
+        .text("451-[\"x\",{\"_placeholder\":true,\"num\":0}]")
+        .await;
+    let begun = std::time::Instant::now();
+    let closed = socket.closed().await.expect("a close frame");
+    assert_eq!(closed.0, 1008, "{closed:?}");
+    assert!(begun.elapsed().as_secs() >= 9);
+}
+
+#[tokio::test]
 async fn closing_is_heard_on_both_sides() {
     let mut world = World::new();
     let mut websocket =

@@ -36,7 +36,7 @@ pub fn run(repo: &Repo, args: &Args) -> ExitCode {
 }
 
 /// The JavaScript tests take seconds; a hanging one must not take the budget.
-const NODE_DEADLINE: Duration = Duration::from_secs(5 * 60);
+pub(super) const NODE_DEADLINE: Duration = Duration::from_secs(5 * 60);
 
 /// The steps, in order: what fails fastest first, and what builds before what runs.
 pub fn steps(repo: &Repo) -> Vec<Step> {
@@ -126,7 +126,7 @@ fn cargo(line: &str) -> Cmd {
 
 /// `node --test` over the `*.test.mjs` of a folder. They are named one by one, because what Node
 /// finds by itself differs between its versions.
-fn node_tests(repo: &Repo, folder: &str) -> Cmd {
+pub(super) fn node_tests(repo: &Repo, folder: &str) -> Cmd {
     let dir = repo.path(folder);
     let mut names: Vec<_> = fs::read_dir(&dir)
         .into_iter()

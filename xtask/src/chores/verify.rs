@@ -9,13 +9,14 @@ use std::time::Duration;
 use super::test;
 use crate::repo::Repo;
 use crate::steps::count::Runner;
+use crate::steps::need::Need;
 use crate::steps::runner::{self, Choice};
 use crate::steps::{Cmd, Step};
 
 /// Test everything, however long it takes.
 ///
 /// That is: all of `cargo xtask test`, then documentation built with warnings denied, Autobahn's cases,
-/// and fuzzing.
+/// stock clients behind nginx and haproxy, a thousand hostile peers, and fuzzing.
 /// Takes the same options as `test` and reports in the same way. Run it before a release, and
 /// before a change that touches more than one folder is called done.
 #[derive(Debug, clap::Args)]
@@ -40,6 +41,44 @@ fn steps(repo: &Repo) -> Vec<Step> {
                 .env("RUSTDOCFLAGS", "-D warnings"),
         ],
     ));
+    steps.push(
+        Step::commands(
+            "proxies",
+            "stock clients through nginx and haproxy",
+            vec![
+                test::node_tests(repo, "tests/proxies")
+                    .env("RINGSIDE_FIXTURE", repo.target().join("debug/fixture")),
+            ],
+        )
+        .after(&["build"])
+        .needs(Need::Debian {
+            program: "nginx",
+            package: "nginx",
+            instead: None,
+        })
+        .needs(Need::Debian {
+            program: "haproxy",
+            package: "haproxy",
+            instead: None,
+        })
+        .needs(Need::Node)
+        .needs(Need::Npm("tests/proxies"))
+        .deadline(test::NODE_DEADLINE),
+    );
+    // One at a time: some of them measure the memory and the time of the process they share.
+    let hostile = "test -p ringside-tests --test gateway_hostile -- --test-threads=1";
+    steps.push(
+        Step::commands(
+            "hostile",
+            "a thousand hostile peers at once, and what bystanders notice of them",
+            vec![
+                Cmd::new("cargo", hostile.split(' '))
+                    .env("RINGSIDE_ATTACKERS", "1000")
+                    .counted_by(Runner::CargoTest),
+            ],
+        )
+        .after(&["build"]),
+    );
     steps.push(Step::commands(
         "conformance",
         "Autobahn's core cases against the bare WebSocket route",
