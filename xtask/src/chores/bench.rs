@@ -131,8 +131,6 @@ fn steps(repo: &Repo, args: &Args) -> Vec<Step> {
     let played = bench(&guarded, &["--", "--rounds", rounds])
         .env("RINGSIDE_RATIOS", work.join("ratios.jsonl"));
     let mut steps = vec![
-        build_ours(),
-        build_rivals(repo),
         Step::commands(
             "baseline",
             "the server of the stored result's commit",
@@ -159,6 +157,8 @@ fn steps(repo: &Repo, args: &Args) -> Vec<Step> {
         .deadline(DEADLINE),
         Step::commands("ratios", "contenders within one process", vec![played]).deadline(DEADLINE),
     ];
+    // Last, so that what is measured is what was just built.
+    steps.extend([build_rivals(repo), build_ours()]);
     steps.retain(|step| !matches!(&step.work, crate::steps::Work::Commands(all) if all.is_empty()));
     let mut gate = Cmd::new(program(repo, "ringside-compare"), ["gate"]);
     gate.args.extend(programs(repo));
