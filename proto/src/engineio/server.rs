@@ -71,13 +71,15 @@ pub enum Act {
     Close(CloseReason),
 }
 
-/// The state of one session: 56 bytes, no heap.
+/// The state of one session: 64 bytes, no heap.
 #[derive(Clone, Debug)]
 pub struct ServerSession {
     /// When to ping or to give up, by `asked`.
     heartbeat_at: Millis,
     upgrade_until: Millis,
     release_at: Millis,
+    /// The peer is not read before this time.
+    held_until: Millis,
     timing: Timing,
     version: Version,
     transport: Transport,
@@ -103,6 +105,7 @@ impl ServerSession {
             heartbeat_at: now.plus(first),
             upgrade_until: Millis::NEVER,
             release_at: Millis::NEVER,
+            held_until: now,
             timing,
             version,
             transport,
@@ -316,6 +319,12 @@ impl ServerSession {
         Act::DropCandidate
     }
 
+    /// The caller does not read the peer before `until`, because it sends too much: what it says in time
+    /// is heard late, so its heartbeat is given as much longer.
+    pub fn hold(&mut self, until: Millis) {
+        self.held_until = self.held_until.max(until);
+    }
+
     /// The transport in use closed (`failed`: by an error).
     pub fn on_transport_closed(&mut self, failed: bool) -> Act {
         self.close(if failed {
@@ -358,6 +367,11 @@ impl ServerSession {
         }
         if now >= self.heartbeat_at {
             if self.asked {
+                let heard_by = self.held_until.plus(self.timing.ping_timeout);
+                if now < heard_by {
+                    self.heartbeat_at = heard_by;
+                    return Act::Nothing;
+                }
                 return self.close(CloseReason::PingTimeout);
             }
             self.asked = true;

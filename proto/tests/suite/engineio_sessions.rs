@@ -42,6 +42,24 @@ fn closed(misbehaviour: Misbehaviour) -> Act {
 }
 
 #[test]
+fn a_client_that_is_not_read_has_as_much_longer_for_its_heartbeat() {
+    for version in [Version::V4, Version::V3] {
+        let mut session = server(version, Transport::WebSocket);
+        session.hold(Millis(900));
+        if version == Version::V4 {
+            assert_eq!(session.poll(Millis(300)), Act::SendPing);
+        }
+        assert_eq!(session.poll(Millis(500)), Act::Nothing);
+        assert_eq!(session.next_deadline(), Millis(1100), "{version:?}");
+        assert_eq!(session.poll(Millis(1099)), Act::Nothing);
+        assert_eq!(
+            session.poll(Millis(1100)),
+            Act::Close(CloseReason::PingTimeout)
+        );
+    }
+}
+
+#[test]
 fn a_silent_client_of_version_4_is_given_up_in_time() {
     let mut session = server(Version::V4, Transport::WebSocket);
     assert_eq!(session.next_deadline(), Millis(300));
