@@ -309,6 +309,68 @@ async fn pages_of_other_origins_are_refused_on_both_transports() {
     assert_eq!(reply.header("access-control-allow-credentials"), None);
 }
 
+#[tokio::test]
+async fn an_end_the_application_asks_for_comes_with_a_close_frame_behind_all_messages() {
+    let mut world = World::new();
+    for (target, kind) in [("/engine.io/?EIO=4&transport=websocket", "4"), ("/ws", "")] {
+        let mut websocket = WebSocket::connect(world.at(), target).await;
+        let connection = world.opened().await;
+        if target != "/ws" {
+            websocket.next_text().await;
+        }
+        for n in 0..100 {
+            let text = format!("{n}");
+            let message = ringside_gateway::RawMessage::Text(&text);
+            connection.send(message).unwrap();
+        }
+        connection.close().unwrap();
+        for n in 0..100 {
+            assert_eq!(websocket.next_text().await, format!("{kind}{n}"));
+        }
+        let said = Some((1000, "the application closed".to_owned()));
+        assert_eq!(websocket.closed().await, said);
+        assert_eq!(websocket.next().await, Frame::Ended);
+        assert_eq!(world.closed(&connection).await, "the application closed");
+    }
+}
+
+#[tokio::test]
+async fn a_client_over_its_pace_is_read_more_slowly_and_not_closed() {
+    let limits = ringside_gateway::Limits {
+        messages_per_second: 500,
+        message_burst: 50,
+        ..unpaced()
+    };
+    let timing = Timing {
+        ping_interval: 100,
+        ping_timeout: 400,
+        ..Timing::default()
+    };
+    let mut world = World::with(limits, timing);
+    let mut websocket =
+        WebSocket::connect(world.at(), "/engine.io/?EIO=4&transport=websocket").await;
+    let connection = world.opened().await;
+    let begun = std::time::Instant::now();
+    // More than is read at once, and the first part of it a second's worth: several heartbeats pass
+    // before the second part is read.
+    let flood = WebSocket::frame(0x81, &[b'4'; 100]).repeat(1_050);
+    websocket.raw(&flood).await.unwrap();
+    websocket.text("4echo end").await;
+    loop {
+        match websocket.next().await {
+            Frame::Text(text) if text == "2" => websocket.text("3").await,
+            Frame::Text(text) if text == "4echo end" => break,
+            Frame::Text(text) if text.starts_with('0') => {}
+            other => panic!("unexpected: {other:?} after {:?}", begun.elapsed()),
+        }
+    }
+    assert!(
+        begun.elapsed().as_millis() >= 1_000,
+        "it was held to its pace"
+    );
+    assert!(connection.is_connected());
+}
+
 /// A Socket.IO client in `/`, its reply to CONNECT checked.
 async fn connected(world: &World) -> WebSocket {
     let mut socket = WebSocket::connect(world.at(), "/socket.io/?EIO=4&transport=websocket").await;
