@@ -5,6 +5,7 @@
 //! every rule; nothing here waits longer than [`PATIENCE`]. Leaves out: stock clients, which are
 //! tested from their own languages (`tests/interop`, `tests/proxies`).
 
+pub mod bystander;
 pub mod peer;
 pub mod world;
 

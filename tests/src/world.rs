@@ -11,6 +11,12 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::{peer::Polling, within};
 
+/// Where Engine.IO answers.
+pub const PATH: &str = "/engine.io/";
+
+/// What opens an Engine.IO session by WebSocket.
+pub const WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
+
 /// What a handler saw.
 #[derive(Debug)]
 pub enum Event {
@@ -57,7 +63,7 @@ impl World {
         let mut io = Gateway::builder();
         io.shards(4)
             .pinned(false)
-            .engineio("/engine.io/", raw(&sender))
+            .engineio(PATH, raw(&sender))
             .websocket("/ws", raw(&sender));
         f(&mut io);
         let gateway = io.listen("127.0.0.1:0").expect("a free port");
@@ -86,7 +92,7 @@ impl World {
 
     /// Opens a session by polling; gives both ends of it.
     pub async fn polling(&mut self) -> (Polling, Connection) {
-        let session = Polling::open(self.at(), "/engine.io/").await;
+        let session = Polling::open(self.at(), PATH).await;
         loop {
             let connection = self.opened().await;
             if connection.handshake().query().ends_with(&session.mark) {

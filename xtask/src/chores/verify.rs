@@ -66,7 +66,7 @@ fn steps(repo: &Repo) -> Vec<Step> {
         .deadline(test::NODE_DEADLINE),
     );
     // One at a time: some of them measure the memory and the time of the process they share.
-    let hostile = "test -p ringside-tests --test gateway_hostile -- --test-threads=1";
+    let hostile = "test -p ringside-tests --test gateway_hostile --test gateway_bystanders -- --test-threads=1";
     steps.push(
         Step::commands(
             "hostile",
