@@ -1,6 +1,6 @@
 // Picks the renderer: WebGL2, else Canvas2D; and changes to Canvas2D when the GPU's context is lost.
 //
-// WebGL without a GPU (drawn by the processor) begins coarse: smooth is worth more than sharp.
+// Where the browser says that the processor draws, and where frames come late, the picture is coarser: smooth is worth more than sharp.
 // Promises: `draw` always draws. `?renderer=canvas` asks for Canvas2D.
 import { CanvasRenderer } from "./render-canvas.js";
 import { GlRenderer } from "./render-gl.js";
