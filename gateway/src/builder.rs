@@ -42,6 +42,7 @@ impl Default for Builder {
                 raw: Vec::new(),
                 origins: Origins::own(),
                 transports: Transports::default(),
+                allow_eio3: false,
                 pages: Pages::default(),
                 namespaces,
                 shards: available_parallelism().map_or(1, NonZero::get),
@@ -190,6 +191,12 @@ impl Builder {
     /// Which transports are offered. Default: all.
     pub fn transports(&mut self, transports: Transports) -> &mut Self {
         self.plan.transports = transports;
+        self
+    }
+
+    /// Whether clients of Engine.IO 3 (Socket.IO 2) are welcome. Default: no.
+    pub fn allow_eio3(&mut self, allow: bool) -> &mut Self {
+        self.plan.allow_eio3 = allow;
         self
     }
 

@@ -40,6 +40,7 @@ pub(crate) struct Plan {
     pub(crate) raw: Vec<(Box<str>, Wanted)>,
     pub(crate) origins: Origins,
     pub(crate) transports: Transports,
+    pub(crate) allow_eio3: bool,
     pub(crate) pages: Pages,
     pub(crate) namespaces: HashMap<Box<str>, Namespace>,
     pub(crate) shards: usize,
@@ -94,6 +95,7 @@ impl Gateway {
             admission: Arc::new(Admission::new(plan.limits.address, plan.proxies)),
             allow: plan.allow,
             transports: plan.transports,
+            allow_eio3: plan.allow_eio3,
             pages: plan.pages,
             namespaces,
         });

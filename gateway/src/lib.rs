@@ -35,6 +35,7 @@ pub struct Readme;
 
 mod admission;
 mod builder;
+mod eio3;
 mod endpoint;
 mod env;
 mod gateway;

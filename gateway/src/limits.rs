@@ -22,12 +22,17 @@ pub struct Limits {
     pub outbox: OutboxLimits,
     /// Namespaces one client may join. Default 16, of about 400 bytes each.
     pub namespaces: usize,
+    /// Bytes of a request's path and query. Default 8 KiB, what proxies commonly pass on.
+    pub url_bytes: usize,
     /// Bytes of a request's line and headers. Default 16 KiB.
     pub header_bytes: usize,
     /// Headers of a request. Default 64.
     pub headers: usize,
     /// Milliseconds for a request's headers. Default 10,000.
     pub handshake_ms: u64,
+    /// Milliseconds for a polling request's body. Default 30,000: slower than this is an attack, or a
+    /// session that is better lost.
+    pub body_ms: u64,
     /// Milliseconds from the opening of a session to its first namespace. Default 45,000, as in the
     /// reference.
     pub connect_ms: u32,
@@ -50,9 +55,11 @@ impl Default for Limits {
             attachments: 10,
             outbox: OutboxLimits::default(),
             namespaces: 16,
+            url_bytes: 8 * 1024,
             header_bytes: 16 * 1024,
             headers: 64,
             handshake_ms: 10_000,
+            body_ms: 30_000,
             connect_ms: 45_000,
             messages_per_second: 100,
             message_burst: 200,

@@ -25,7 +25,7 @@ use crate::{
     env,
     session::{Ask, Sessions},
     shared::Shared,
-    sink::GatewaySink,
+    sink::{GatewaySink, reason_of},
 };
 
 /// Bytes read from a socket at once, per shard: a few full-sized messages, and small enough to stay
@@ -47,7 +47,8 @@ pub(crate) struct GatewayShard {
 pub(crate) struct Remote(Box<RemoteCall>);
 
 impl Remote {
-    pub(crate) fn new(
+    /// The message that has `what` run there.
+    pub(crate) fn message(
         what: impl FnOnce(&Rc<GatewayShard>, &mut Shard<GatewaySink>) + Send + 'static,
     ) -> AppMessage {
         Box::new(Self(Box::new(what)))
@@ -109,7 +110,7 @@ impl GatewayShard {
         owner: usize,
         what: impl FnOnce(&Rc<GatewayShard>, &mut Shard<GatewaySink>) + Send + 'static,
     ) -> Option<()> {
-        let sent = self.local.publisher().app(owner, Remote::new(what));
+        let sent = self.local.publisher().app(owner, Remote::message(what));
         self.local.flush();
         sent.ok()
     }
@@ -144,7 +145,7 @@ impl Host<GatewaySink> for GatewayHost {
         };
         let reason = session.why.unwrap_or(match reason {
             CoreReason::SlowConsumer => CloseReason::FellBehind,
-            CoreReason::Requested(_) => CloseReason::ClosedByServer,
+            CoreReason::Requested(asked) => reason_of(asked),
             _ => CloseReason::TransportError,
         });
         tracing::debug!(sid = %session.sid, reason = reason.entry().name, "session ended");

@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     pub(crate) allow: Option<Allow>,
     pub(crate) transports: Transports,
+    /// Clients of Engine.IO 3 are welcome.
+    pub(crate) allow_eio3: bool,
     pub(crate) pages: Pages,
     pub(crate) namespaces: HashMap<Box<str>, Arc<Namespace>>,
 }

@@ -17,7 +17,11 @@ use ringside_core::{
     CloseReason, ConnId, Message, Run, Sink, Wrote,
     driver::{DriverSink, TcpSink},
 };
-use ringside_proto::engineio::payload::SEPARATOR;
+use ringside_proto::{
+    close::CloseReason as Reason,
+    engineio::{PacketKind, payload::SEPARATOR},
+    ws::{self, CloseCode},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -25,10 +29,14 @@ use tokio::{
     task::AbortHandle,
 };
 
+use crate::eio3::{self, OldClients};
+
 /// Mark of a text message on a frame.
 pub(crate) const TEXT: u8 = 0;
 /// Mark of a binary message on a frame.
 pub(crate) const BINARY: u8 = 1;
+/// Mark of WebSocket's own frames: ping, pong, close.
+pub(crate) const CONTROL: u8 = 3;
 /// Mark of a text message on a frame for many receivers.
 pub(crate) const BROADCAST: u8 = 2;
 
@@ -41,7 +49,9 @@ pub(crate) struct GatewaySink {
     /// Held once more by every closed connection whose last bytes are still on their way.
     lingering: Rc<()>,
     /// Pending polls. Absent: the session is between two polls.
-    polls: HashMap<ConnId, oneshot::Sender<Bytes>>,
+    polls: HashMap<ConnId, oneshot::Sender<PollAnswer>>,
+    /// Clients of Engine.IO 3.
+    pub(crate) old: OldClients,
 }
 
 impl GatewaySink {
@@ -59,7 +69,7 @@ impl GatewaySink {
     }
 
     /// Parks a poll until there is something to answer it with.
-    pub(crate) fn park(&mut self, conn: ConnId, poll: oneshot::Sender<Bytes>) {
+    pub(crate) fn park(&mut self, conn: ConnId, poll: oneshot::Sender<PollAnswer>) {
         self.polls.insert(conn, poll);
     }
 
@@ -69,11 +79,33 @@ impl GatewaySink {
     }
 
     /// Answers the pending poll, if any, with a payload of the caller's.
-    pub(crate) fn answer_poll(&mut self, conn: ConnId, payload: &'static [u8]) {
+    pub(crate) fn answer_poll(&mut self, conn: ConnId, kind: PacketKind) {
         if let Some(poll) = self.polls.remove(&conn) {
             // Nobody waits any more: the session hears of that as an aborted poll.
-            let _ = poll.send(Bytes::from_static(payload));
+            let payload = match self.old.has(conn) {
+                true => eio3::payload_of(kind, ""),
+                false => vec![kind.digit()],
+            };
+            let _ = poll.send(PollAnswer {
+                payload: payload.into(),
+                binary: false,
+            });
         }
+    }
+}
+
+/// What a pending poll is answered with.
+#[derive(Debug)]
+pub(crate) struct PollAnswer {
+    pub(crate) payload: Bytes,
+    /// It is bytes, not text: Engine.IO 3 only.
+    pub(crate) binary: bool,
+}
+
+impl PollAnswer {
+    /// Whether nothing is lost with it.
+    pub(crate) fn is_noop(&self) -> bool {
+        matches!(&*self.payload, b"6" | b"1:6")
     }
 }
 
@@ -110,14 +142,25 @@ impl Sink for GatewaySink {
             return Wrote::All;
         }
         if self.tcp.stream(conn).is_some() {
+            if self.old.has(conn) {
+                return self.old.submit(&mut self.tcp, conn, run);
+            }
             return self.tcp.submit(conn, run);
         }
         let Some(poll) = self.polls.remove(&conn) else {
             return Wrote::Blocked;
         };
-        let mut payload = Vec::with_capacity(run.wire().len() + 8);
-        run.for_each_message(|message| put_packet(&mut payload, &message));
-        match poll.send(Bytes::from(payload)) {
+        let (payload, binary) = if self.old.has(conn) {
+            self.old.payload(conn, run)
+        } else {
+            let mut payload = Vec::with_capacity(run.wire().len() + 8);
+            run.for_each_message(|message| put_packet(&mut payload, &message));
+            (payload, false)
+        };
+        match poll.send(PollAnswer {
+            payload: payload.into(),
+            binary,
+        }) {
             Ok(()) => Wrote::All,
             // The poll was given up in this moment: the messages stay for the next transport.
             Err(_) => Wrote::Blocked,
@@ -125,27 +168,50 @@ impl Sink for GatewaySink {
     }
 
     fn close(&mut self, conn: ConnId, reason: CloseReason) {
-        self.polls.remove(&conn);
-        match self.tcp.take(conn) {
-            // The close frame must arrive: closing with unread input would reset the connection.
-            Some(stream) if matches!(reason, CloseReason::Requested(_)) => {
-                let lingering = self.lingering.clone();
-                tokio::task::spawn_local(async move {
-                    linger(stream).await;
-                    drop(lingering);
-                });
-            }
-            stream => drop(stream),
+        // A poll that is still pending hears of the end as of any message.
+        self.answer_poll(conn, PacketKind::Close);
+        self.old.remove(conn);
+        if let Some(stream) = self.tcp.take(conn)
+            && let CloseReason::Requested(asked) = reason
+        {
+            let lingering = self.lingering.clone();
+            tokio::task::spawn_local(async move {
+                linger(stream, goodbye(asked)).await;
+                drop(lingering);
+            });
         }
     }
+}
+
+/// Asks for the end of a connection that has been sent its close frame.
+pub(crate) const GOODBYE_SAID: u16 = 0;
+
+/// Why a connection ends whose end was asked for, by the asker's code.
+pub(crate) fn reason_of(asked: u16) -> Reason {
+    match CloseCode(asked) {
+        CloseCode::INTERNAL_ERROR => Reason::HandlerFailed,
+        _ => Reason::ClosedByServer,
+    }
+}
+
+/// The close frame that is still to be sent, if any.
+fn goodbye(asked: u16) -> Vec<u8> {
+    let mut frame = Vec::new();
+    if asked != GOODBYE_SAID {
+        let entry = reason_of(asked).entry();
+        ws::encode_close(&mut frame, entry.code, entry.sentence);
+    }
+    frame
 }
 
 /// How long a peer may take to answer a close frame.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Lets the peer read what was written: half-closes, then reads until the peer closes as well.
-async fn linger(mut stream: TcpStream) {
+/// Says goodbye and lets the peer read it: half-closes, then reads until the peer closes as well, for
+/// closing with unread input would reset the connection.
+async fn linger(mut stream: TcpStream, goodbye: Vec<u8>) {
     let drain = async {
+        stream.write_all(&goodbye).await?;
         stream.shutdown().await?;
         let mut sink = [0; 1024];
         while stream.read(&mut sink).await? > 0 {}

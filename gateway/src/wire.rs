@@ -18,7 +18,7 @@ use ringside_proto::{
 
 use crate::{
     raw::RawMessage,
-    sink::{BINARY, BROADCAST, TEXT},
+    sink::{BINARY, BROADCAST, CONTROL, TEXT},
 };
 
 /// The longest header a server writes.
@@ -82,7 +82,7 @@ pub(crate) fn raw(message: RawMessage<'_>, framed: bool, except: Option<ConnId>)
 
 /// A ping of WebSocket's own, for routes without Engine.IO.
 pub(crate) fn ping() -> Frame {
-    FrameBuilder::with_capacity(HEADROOM, 0).finish(&ws::server_header(OpCode::Ping, 0), BINARY)
+    FrameBuilder::with_capacity(HEADROOM, 0).finish(&ws::server_header(OpCode::Ping, 0), CONTROL)
 }
 
 /// An Engine.IO packet with text.
@@ -98,7 +98,7 @@ pub(crate) fn packet(kind: PacketKind, text: &[u8]) -> Frame {
 pub(crate) fn pong(payload: &[u8]) -> Frame {
     let mut builder = FrameBuilder::with_capacity(HEADROOM, payload.len());
     builder.put_slice(payload);
-    builder.finish(&ws::server_header(OpCode::Pong, payload.len()), BINARY)
+    builder.finish(&ws::server_header(OpCode::Pong, payload.len()), CONTROL)
 }
 
 /// A close frame. Travels only on WebSockets.
@@ -106,5 +106,5 @@ pub(crate) fn close(code: CloseCode, reason: &str) -> Frame {
     let mut builder = FrameBuilder::with_capacity(HEADROOM, 2 + reason.len());
     ws::close_payload(&mut builder, code, reason);
     let header = ws::server_header(OpCode::Close, builder.payload_len());
-    builder.finish(&header, BINARY)
+    builder.finish(&header, CONTROL)
 }

@@ -27,7 +27,7 @@ use http::{
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ringside_proto::engineio::{HandshakeError, Query, RequestKind, Transport};
+use ringside_proto::engineio::{HandshakeError, Query, RequestKind, Transport, Version};
 use tokio::net::TcpStream;
 
 pub use origin::Origins;
@@ -68,6 +68,12 @@ pub(crate) async fn serve(this: Rc<GatewayShard>, stream: TcpStream, peer: Socke
 }
 
 async fn answer(this: Rc<GatewayShard>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    let limit = this.shared.limits.url_bytes;
+    let url = request.uri().path_and_query();
+    if url.is_some_and(|url| url.as_str().len() > limit) {
+        let text = format!("a request's path and query have at most {limit} bytes");
+        return plain(StatusCode::URI_TOO_LONG, text);
+    }
     let path = request.uri().path();
     let found = this
         .shared
@@ -143,7 +149,11 @@ async fn session_request(
     let text = request.uri().query().unwrap_or_default().to_owned();
     let query = Query::parse(&text);
     let is_upgrade = upgrade::is_asked(request.headers());
-    let kind = match query.check(request.method().as_str(), is_upgrade, false) {
+    let kind = match query.check(
+        request.method().as_str(),
+        is_upgrade,
+        this.shared.allow_eio3,
+    ) {
         Ok(kind) => kind,
         Err(error) => return refuse(error),
     };
@@ -161,7 +171,7 @@ async fn session_request(
         RequestKind::Handshake {
             transport: Transport::Polling,
             ..
-        } => match admit(&this, &request, peer).await {
+        } => match admit(&this, &endpoint, &request, peer).await {
             Ok(opening) => polling::open(&this, endpoint, opening),
             Err(answer) => *answer,
         },
@@ -171,6 +181,10 @@ async fn session_request(
             else {
                 return refuse(HandshakeError::UnknownSid);
             };
+            // Nor is there an upgrade under the name of a transport that has none.
+            if is_upgrade != (transport == Transport::WebSocket) {
+                return refuse(HandshakeError::BadRequest);
+            }
             if transport == Transport::WebSocket {
                 return upgrade::offer(&this, request, sid, version).await;
             }
@@ -186,6 +200,7 @@ async fn session_request(
 /// Whether a request may open a session: by its address, then by the application.
 async fn admit(
     this: &GatewayShard,
+    endpoint: &Endpoint,
     request: &Request<Incoming>,
     peer: SocketAddr,
 ) -> Result<Opening, Box<Answer>> {
@@ -202,7 +217,15 @@ async fn admit(
     {
         return Err(Box::new(refuse_with(HandshakeError::Forbidden, &message)));
     }
+    let query = Query::parse(request.uri().query().unwrap_or_default());
+    // A bare WebSocket has no query of Engine.IO's, and no revision.
+    let version = match shared.allow_eio3 && endpoint.is_framed() {
+        true => query.version(),
+        false => Version::V4,
+    };
     Ok(Opening {
+        version,
+        text_only: query.b64,
         handshake,
         admitted,
     })

@@ -4,28 +4,28 @@
 //! streams in, and a request that is given up is told to the owner. Source: Engine.IO protocol, "HTTP
 //! long-polling".
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{pin::Pin, rc::Rc, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use ringside_core::ConnId;
 use ringside_proto::engineio::{HandshakeError, PacketKind, Transport, Version};
+use tokio::sync::oneshot;
 
 use super::{Answer, plain, refuse};
 use crate::{
+    eio3,
     endpoint::Endpoint,
     session::{Opening, Poll, Post, PostBegin, abort_poll, abort_post},
     shard::GatewayShard,
     sid::Sid,
+    sink::PollAnswer,
 };
-
-/// How long a POST's body may take. Slower than this is an attack, or a session that is better lost.
-const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// A new session: the open packet is the answer.
 pub(super) fn open(this: &Rc<GatewayShard>, endpoint: Arc<Endpoint>, opening: Opening) -> Answer {
+    let version = opening.version;
     let opened = this.open(
         &mut this.local.shard(),
         endpoint,
@@ -36,8 +36,11 @@ pub(super) fn open(this: &Rc<GatewayShard>, endpoint: Arc<Endpoint>, opening: Op
     match opened {
         Some((conn, text)) => {
             this.announce(conn);
-            let mut body = vec![PacketKind::Open.digit()];
-            body.extend_from_slice(&text);
+            let text = String::from_utf8_lossy(&text);
+            let body = match version {
+                Version::V4 => format!("{}{text}", PacketKind::Open.digit() as char).into_bytes(),
+                Version::V3 => eio3::payload_of(PacketKind::Open, &text),
+            };
             plain(StatusCode::OK, body)
         }
         None => plain(
@@ -57,38 +60,50 @@ pub(super) async fn get(this: &Rc<GatewayShard>, sid: Sid, version: Version) -> 
     let mut guard = GivenUp {
         this: this.clone(),
         conn,
-        armed: true,
+        answer: Some(answer),
     };
-    let body = answer.await;
-    guard.armed = false;
+    let body = std::future::poll_fn(|cx| match &mut guard.answer {
+        Some(answer) => Pin::new(answer).poll(cx),
+        None => std::task::Poll::Pending,
+    })
+    .await;
+    guard.answer = None;
     match body {
-        Ok(payload) => payload_answer(payload),
+        Ok(answer) => payload_answer(answer),
         // The session ended without a word to this poll.
         Err(_) => refuse(HandshakeError::BadRequest),
     }
 }
 
-fn payload_answer(payload: Bytes) -> Answer {
+fn payload_answer(PollAnswer { payload, binary }: PollAnswer) -> Answer {
     let mut answer = Response::new(Full::new(payload));
-    let text = http::HeaderValue::from_static("text/plain; charset=UTF-8");
-    answer.headers_mut().insert(CONTENT_TYPE, text);
+    let kind = match binary {
+        true => "application/octet-stream",
+        false => "text/plain; charset=UTF-8",
+    };
+    let kind = http::HeaderValue::from_static(kind);
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
     answer
 }
 
-/// A parked GET; dropped while armed, its peer has given up.
+/// A parked GET; dropped before its answer was taken, its peer has given up.
 struct GivenUp {
     this: Rc<GatewayShard>,
     conn: ConnId,
-    armed: bool,
+    answer: Option<oneshot::Receiver<PollAnswer>>,
 }
 
 impl Drop for GivenUp {
     fn drop(&mut self) {
-        if self.armed {
+        if let Some(mut answer) = self.answer.take() {
+            // From here on the sink cannot answer it. What it has answered is lost with the connection,
+            // so the session must not go on as if it had arrived.
+            answer.close();
+            let lost = answer.try_recv().is_ok_and(|answer| !answer.is_noop());
             let conn = self.conn;
             // Through the lane even to this very shard: the shard may be in use where this drops.
             self.this.tell(conn.shard(), move |this, shard| {
-                abort_poll(this, shard, conn)
+                abort_poll(this, shard, conn, lost)
             });
         }
     }
@@ -147,7 +162,8 @@ pub(super) async fn post(
     };
     let limit = this.shared.limits.message_bytes as usize;
     let body = Limited::new(request.into_body(), limit).collect();
-    let body = match tokio::time::timeout(BODY_TIME, body).await {
+    let patience = Duration::from_millis(this.shared.limits.body_ms);
+    let body = match tokio::time::timeout(patience, body).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) => {
             guard.too_big = error.downcast_ref::<LengthLimitError>().is_some();
@@ -164,7 +180,18 @@ pub(super) async fn post(
         Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
     };
     guard.armed = false;
-    let good = match this.ask(conn.shard(), Post { conn, body }).await {
+    let good = match this
+        .ask(
+            conn.shard(),
+            Post {
+                conn,
+                version,
+                binary,
+                body,
+            },
+        )
+        .await
+    {
         Some(answer) => answer.await.unwrap_or(false),
         None => return busy(),
     };

@@ -92,7 +92,7 @@ pub(super) async fn open(
         Ok(key) => key,
         Err(refusal) => return refused(refusal),
     };
-    let opening = match admit(this, &request, peer).await {
+    let opening = match admit(this, &endpoint, &request, peer).await {
         Ok(opening) => opening,
         Err(answer) => return *answer,
     };

@@ -10,7 +10,11 @@ use ringside_core::{ConnId, Shard};
 use ringside_proto::engineio::{Act, HandshakeError, ServerSession, Transport, Version, payload};
 use tokio::sync::oneshot;
 
-use crate::{shard::GatewayShard, sid::Sid, sink::GatewaySink};
+use crate::{
+    shard::GatewayShard,
+    sid::Sid,
+    sink::{GatewaySink, PollAnswer},
+};
 
 /// A question to the owner of a session.
 pub(crate) trait Ask: Send + 'static {
@@ -66,7 +70,7 @@ pub(crate) struct Poll {
 }
 
 impl Ask for Poll {
-    type Answer = Result<(ConnId, oneshot::Receiver<Bytes>), HandshakeError>;
+    type Answer = Result<(ConnId, oneshot::Receiver<PollAnswer>), HandshakeError>;
 
     fn answer(self, this: &Rc<GatewayShard>, shard: &mut Shard<GatewaySink>) -> Self::Answer {
         let conn = check(this, shard, &self.sid, self.version, Transport::Polling)?;
@@ -105,6 +109,8 @@ impl Ask for PostBegin {
 /// A POST's body. It is taken in by a task of the owner's, for handlers may use the whole shard.
 pub(crate) struct Post {
     pub(crate) conn: ConnId,
+    pub(crate) version: Version,
+    pub(crate) binary: bool,
     pub(crate) body: Bytes,
 }
 
@@ -116,7 +122,7 @@ impl Ask for Post {
         let (done, answer) = oneshot::channel();
         let owner = this.clone();
         this.local.spawn(async move {
-            let good = owner.batch(|| owner.on_payload(self.conn, &self.body));
+            let good = owner.batch(|| owner.on_payload(&self));
             if let Some(wait) = owner.debt(self.conn) {
                 // The client posts again only when this is answered.
                 tokio::time::sleep(wait).await;
@@ -129,7 +135,8 @@ impl Ask for Post {
 
 impl GatewayShard {
     /// Takes in a polling payload. Whether the session goes on.
-    fn on_payload(self: &Rc<Self>, conn: ConnId, body: &[u8]) -> bool {
+    fn on_payload(self: &Rc<Self>, post: &Post) -> bool {
+        let conn = post.conn;
         let end = |misbehaviour| {
             self.end_session(
                 conn,
@@ -137,11 +144,16 @@ impl GatewayShard {
             );
             false
         };
-        let packets = match payload::decode(body) {
+        // Either revision's packets, one by one.
+        let decoded = match post.version {
+            Version::V4 => payload::decode(&post.body).map(|all| (Some(all), None)),
+            Version::V3 => payload::decode_v3(&post.body, post.binary).map(|all| (None, Some(all))),
+        };
+        let (new, old) = match decoded {
             Ok(packets) => packets,
             Err(misbehaviour) => return end(misbehaviour),
         };
-        for packet in packets {
+        for packet in new.into_iter().flatten().chain(old.into_iter().flatten()) {
             match packet {
                 // The peer closed: what follows in the payload is moot, and the request was good.
                 Ok(packet) if !self.on_packet(conn, &packet) => {
@@ -184,15 +196,20 @@ impl Ask for Offer {
     }
 }
 
-/// The peer gave up its pending poll.
-pub(crate) fn abort_poll(this: &Rc<GatewayShard>, shard: &mut Shard<GatewaySink>, conn: ConnId) {
+/// The peer gave up its pending poll; `lost`: after it was answered with messages.
+pub(crate) fn abort_poll(
+    this: &Rc<GatewayShard>,
+    shard: &mut Shard<GatewaySink>,
+    conn: ConnId,
+    lost: bool,
+) {
     this.sync_poll(shard, conn);
     let pending = this
         .sessions
         .borrow_mut()
         .get(conn)
         .is_some_and(|s| s.engine.has_pending_poll());
-    if pending {
+    if pending || lost {
         drive(this, shard, conn, ServerSession::on_poll_aborted);
     }
 }

@@ -16,7 +16,7 @@ use ringside_proto::{
     engineio::{Act, PacketKind},
     ws::{Event, OpCode, server_header},
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::AbortHandle};
 
 use super::start;
 use crate::shard::GatewayShard;
@@ -24,11 +24,31 @@ use crate::shard::GatewayShard;
 /// Reads at once from a candidate: a probe is 6 bytes, and what follows the "5" comes along.
 const READ: usize = 4096;
 
-/// Takes over a WebSocket that wants to become the transport of `conn`.
+/// The task of a candidate. Dropped, the task ends and its socket closes: a candidate lives no longer
+/// than its session, nor than the session's machine waits for it.
+pub(crate) struct Candidate(AbortHandle);
+
+impl Drop for Candidate {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Takes over a WebSocket that wants to become the transport of `conn`. It closes if the session has
+/// ended, or has given up waiting for it.
 pub(crate) fn adopt(this: &Rc<GatewayShard>, conn: ConnId, stream: TcpStream, leftover: Vec<u8>) {
+    let mut sessions = this.sessions.borrow_mut();
+    let Some(session) = sessions
+        .get(conn)
+        .filter(|session| session.engine.candidate().is_some())
+    else {
+        return;
+    };
     let task = this.clone();
-    this.local
+    let task = this
+        .local
         .spawn(async move { candidate(task, conn, stream, leftover).await });
+    session.candidate = Some(Candidate(task));
 }
 
 async fn candidate(this: Rc<GatewayShard>, conn: ConnId, stream: TcpStream, mut bytes: Vec<u8>) {
@@ -83,9 +103,18 @@ enum Step {
 }
 
 impl GatewayShard {
+    /// The candidate is the transport now, or has been given up: its task ends, at the latest when it
+    /// next waits.
+    pub(super) fn forget_candidate(&self, conn: ConnId) {
+        if let Some(session) = self.sessions.borrow_mut().get(conn) {
+            session.candidate = None;
+        }
+    }
+
     fn on_candidate_lost(self: &Rc<Self>, conn: ConnId) {
         if let Some(session) = self.sessions.borrow_mut().get(conn) {
             let _ = session.engine.on_candidate_lost();
+            session.candidate = None;
         }
         self.schedule(&mut self.local.shard(), conn);
     }

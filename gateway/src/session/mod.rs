@@ -21,7 +21,7 @@ use ringside_proto::{
 };
 
 pub(crate) use ask::{Ask, Offer, Poll, Post, PostBegin, abort_poll, abort_post};
-pub(crate) use candidate::adopt;
+pub(crate) use candidate::{Candidate, adopt};
 use pace::Pace;
 pub(crate) use read::start;
 
@@ -32,7 +32,7 @@ use crate::{
     raw::Connection,
     shard::GatewayShard,
     sid::Sid,
-    sink::GatewaySink,
+    sink::{GOODBYE_SAID, GatewaySink},
     socketio::{Handshake, Socket},
     wire,
 };
@@ -47,12 +47,21 @@ pub(crate) struct Session {
     pub(crate) handshake: Arc<Handshake>,
     /// Counts for its address as long as it lives.
     _admitted: Admitted,
+    /// The WebSocket that wants to replace polling, while it proves itself.
+    pub(crate) candidate: Option<Candidate>,
     /// Why it ends, once that is decided.
     pub(crate) why: Option<CloseReason>,
 }
 
+/// How long a client that is not read may be silent: whoever sends more than a minute's worth at once
+/// is nobody's honest client, and may be dead for all we know.
+const HOLD_MAX: Duration = Duration::from_secs(60);
+
 /// A request that may open a session.
 pub(crate) struct Opening {
+    pub(crate) version: Version,
+    /// A client of Engine.IO 3 that wants base64 in payloads.
+    pub(crate) text_only: bool,
     pub(crate) handshake: Arc<Handshake>,
     pub(crate) admitted: Admitted,
 }
@@ -165,9 +174,14 @@ impl GatewayShard {
         let conn = shard.open()?;
         let (now, timing) = (self.now(), self.shared.timing);
         let Opening {
+            version,
+            text_only,
             handshake,
             admitted,
         } = opening;
+        if version == Version::V3 {
+            shard.sink().old.insert(conn, text_only);
+        }
         let upper = match &endpoint.speaks {
             Speaks::SocketIo => Upper::SocketIo(SocketIo {
                 decoder: socketio::Decoder::new(),
@@ -181,12 +195,13 @@ impl GatewayShard {
         };
         let session = Session {
             sid: Sid::new(self.id),
-            engine: ServerSession::new(timing, Version::V4, transport, now),
+            engine: ServerSession::new(timing, version, transport, now),
             upper,
             pace: Pace::default(),
             endpoint,
             handshake,
             _admitted: admitted,
+            candidate: None,
             why: None,
         };
         let upgrade = transport == Transport::Polling && self.shared.transports.websocket;
@@ -225,15 +240,21 @@ impl GatewayShard {
     }
 
     /// A new session is ready: whoever handles raw connections hears of it.
-    pub(crate) fn announce(&self, conn: ConnId) {
+    pub(crate) fn announce(self: &Rc<Self>, conn: ConnId) {
         let connection = match self.sessions.borrow_mut().get(conn) {
-            Some(Session {
-                upper: Upper::Raw(connection),
-                ..
-            }) => connection.clone(),
-            _ => return,
+            Some(session) => match &session.upper {
+                Upper::Raw(connection) => Some(connection.clone()),
+                // "the client is connected to the main namespace without having to ask" (protocol 4 and
+                // before, as clients of Engine.IO 3 speak it)
+                Upper::SocketIo(_) if session.engine.version() == Version::V3 => None,
+                Upper::SocketIo(_) => return,
+            },
+            None => return,
         };
-        connection.opened();
+        match connection {
+            Some(connection) => connection.opened(),
+            None => self.connect_to_root(conn),
+        }
     }
 
     /// Sends a frame to a session of this shard.
@@ -250,13 +271,16 @@ impl GatewayShard {
         self.flush_soon();
     }
 
-    /// How long a session's client has to wait before it is read on.
+    /// How long a session's client has to wait before it is read on. Its heartbeat waits as long, for its
+    /// pong may lie behind what is not read yet; but no longer than [`HOLD_MAX`].
     fn debt(&self, conn: ConnId) -> Option<Duration> {
-        self.sessions
-            .borrow_mut()
-            .get(conn)?
-            .pace
-            .debt(self.now(), &self.shared.limits)
+        let mut sessions = self.sessions.borrow_mut();
+        let session = sessions.get(conn)?;
+        let now = self.now();
+        let wait = session.pace.debt(now, &self.shared.limits)?;
+        let held = wait.min(HOLD_MAX).as_millis() as u32;
+        session.engine.hold(now.plus(held));
+        Some(wait)
     }
 
     /// Files the session's next deadline with the core.
@@ -274,19 +298,26 @@ impl GatewayShard {
         } else {
             shard.set_deadline(conn, CoreMillis(at.0));
         }
+        // It may be earlier than all others, and the pump asleep until the next of those.
+        self.local.wake_pump();
     }
 
     /// Does what a session's machine says.
     pub(crate) fn act(self: &Rc<Self>, shard: &mut Shard<GatewaySink>, conn: ConnId, act: Act) {
         match act {
-            // Messages are handed up where they arrive; version 3 and candidates where they live.
-            Act::Nothing | Act::Deliver | Act::SendPong | Act::DropCandidate => {}
+            // Messages are handed up where they arrive. A pong carries its ping's data, so it is sent
+            // where that is.
+            Act::Nothing | Act::Deliver | Act::SendPong => {}
+            Act::DropCandidate => self.forget_candidate(conn),
             Act::SendPing => self.ping(conn),
             Act::AnswerProbe {
                 release_poll: false,
             } => {}
             Act::AnswerProbe { release_poll: true } | Act::ReleasePoll | Act::SwitchTo(_) => {
-                shard.sink().answer_poll(conn, b"6");
+                if let Act::SwitchTo(_) = act {
+                    self.forget_candidate(conn);
+                }
+                shard.sink().answer_poll(conn, PacketKind::Noop);
                 self.sync_poll(shard, conn);
             }
             Act::Close(reason) => self.close(shard, conn, reason),
@@ -302,11 +333,9 @@ impl GatewayShard {
         session.why.get_or_insert(reason);
         let transport = session.engine.transport();
         drop(sessions);
-        let farewell = match ServerSession::farewell(reason) {
-            PacketKind::Noop => &b"6"[..],
-            _ => b"1",
-        };
-        shard.sink().answer_poll(conn, farewell);
+        shard
+            .sink()
+            .answer_poll(conn, ServerSession::farewell(reason));
         let is_there = !matches!(
             reason,
             CloseReason::TransportClosed | CloseReason::TransportError
@@ -324,7 +353,7 @@ impl GatewayShard {
     fn say_goodbye(&self, shard: &mut Shard<GatewaySink>, conn: ConnId, frame: Frame) {
         let mut publisher = self.local.publisher();
         let said = publisher.unicast(conn, Class::Reliable, frame);
-        let said = said.and_then(|()| publisher.disconnect(conn, CloseCode::NORMAL.0));
+        let said = said.and_then(|()| publisher.disconnect(conn, GOODBYE_SAID));
         drop(publisher);
         if said.is_err() {
             shard.close(conn, CoreReason::Gone);

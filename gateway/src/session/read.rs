@@ -7,7 +7,7 @@ use std::{future::poll_fn, io, rc::Rc, task::Poll};
 
 use ringside_core::ConnId;
 use ringside_proto::{
-    engineio::{Act, Data, Packet, PacketKind, Version},
+    engineio::{Act, Data, Packet, PacketKind},
     ws::{Decoder, Event, Role},
 };
 use tokio::net::TcpStream;
@@ -36,53 +36,40 @@ pub(crate) fn start(
 }
 
 async fn read(this: Rc<GatewayShard>, conn: ConnId, mut decoder: Decoder, mut leftover: Vec<u8>) {
-    if !leftover.is_empty() {
-        if !this.batch(|| this.take_in(conn, &mut decoder, &mut leftover)) {
-            return;
-        }
+    if !leftover.is_empty() && !this.batch(|| this.take_in(conn, &mut decoder, &mut leftover)) {
+        return;
     }
     drop(leftover);
     loop {
-        match poll_fn(|cx| {
-            match this.local.shard().sink_ref().tcp.stream(conn) {
-                Some(stream) => stream.poll_read_ready(cx),
-                // Closed, and this task aborted: it will not be polled again.
-                None => Poll::Pending,
-            }
-        })
-        .await
-        {
-            Ok(()) => {}
-            Err(_) => return this.lost(conn, true),
+        let readable = poll_fn(|cx| match this.local.shard().sink_ref().tcp.stream(conn) {
+            Some(stream) => stream.poll_read_ready(cx),
+            // Closed, and this task aborted: it will not be polled again.
+            None => Poll::Pending,
+        });
+        if readable.await.is_err() {
+            return this.lost(conn, true);
         }
-        let mut scratch = this.scratch.borrow_mut();
-        let read = match this.local.shard().sink_ref().tcp.stream(conn) {
-            Some(stream) => stream.try_read(&mut scratch),
-            None => return,
-        };
-        match read {
-            Ok(0) => {
-                drop(scratch);
-                return this.lost(conn, false);
-            }
-            Ok(n) => {
-                let goes_on = this.batch(|| this.take_in(conn, &mut decoder, &mut scratch[..n]));
-                drop(scratch);
-                if !goes_on {
-                    return;
-                }
-                if let Some(wait) = this.debt(conn) {
-                    // Boxed: every reader would otherwise carry room for a timer it hardly ever needs.
-                    Box::pin(tokio::time::sleep(wait)).await;
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => {
-                drop(scratch);
-                return this.lost(conn, true);
-            }
+        match this.read_once(conn, &mut decoder) {
+            Read::More => {}
+            Read::Over => return,
+            Read::Lost { failed } => return this.lost(conn, failed),
+        }
+        if let Some(wait) = this.debt(conn) {
+            // Boxed: every reader would otherwise carry room for a timer it hardly ever needs.
+            Box::pin(tokio::time::sleep(wait)).await;
         }
     }
+}
+
+/// What came of reading a socket once.
+enum Read {
+    More,
+    /// The session has ended, or its stream is somebody else's.
+    Over,
+    /// The stream has ended.
+    Lost {
+        failed: bool,
+    },
 }
 
 /// A decoder for what clients send to this gateway.
@@ -94,6 +81,24 @@ impl GatewayShard {
     /// A decoder for a new WebSocket.
     pub(crate) fn ws_decoder(&self) -> Decoder {
         decoder(self)
+    }
+
+    /// Reads what is there into the shard's scratch buffer and takes it in.
+    fn read_once(self: &Rc<Self>, conn: ConnId, decoder: &mut Decoder) -> Read {
+        let mut scratch = self.scratch.borrow_mut();
+        let read = match self.local.shard().sink_ref().tcp.stream(conn) {
+            Some(stream) => stream.try_read(&mut scratch),
+            None => return Read::Over,
+        };
+        match read {
+            Ok(0) => Read::Lost { failed: false },
+            Ok(n) => match self.batch(|| self.take_in(conn, decoder, &mut scratch[..n])) {
+                true => Read::More,
+                false => Read::Over,
+            },
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::More,
+            Err(_) => Read::Lost { failed: true },
+        }
     }
 
     /// The transport in use is gone.
@@ -111,8 +116,8 @@ impl GatewayShard {
 
     /// Takes in what was read. Returns whether reading goes on.
     fn take_in(self: &Rc<Self>, conn: ConnId, decoder: &mut Decoder, bytes: &mut [u8]) -> bool {
-        let framed = match self.sessions.borrow_mut().get(conn) {
-            Some(session) => session.endpoint.is_framed(),
+        let (framed, version) = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => (session.endpoint.is_framed(), session.engine.version()),
             None => return false,
         };
         let mut input = decoder.input(bytes);
@@ -129,8 +134,8 @@ impl GatewayShard {
                 }
                 // Without Engine.IO, WebSocket's own pong answers the heartbeat.
                 Ok(Some(Event::Pong(_))) if !framed => Ok(Packet::bare(PacketKind::Pong)),
-                Ok(Some(Event::Text(text))) => Packet::decode_text(text, Version::V4),
-                Ok(Some(Event::Binary(bytes))) => Packet::decode_binary(bytes, Version::V4),
+                Ok(Some(Event::Text(text))) => Packet::decode_text(text, version),
+                Ok(Some(Event::Binary(bytes))) => Packet::decode_binary(bytes, version),
                 Ok(Some(Event::Ping(payload))) => {
                     self.send_frame(conn, wire::pong(payload));
                     continue;
@@ -202,6 +207,12 @@ impl GatewayShard {
                 (Data::Text(text), false) => self.deliver_raw(conn, RawMessage::Text(text)),
                 (Data::Binary(bytes), false) => self.deliver_raw(conn, RawMessage::Binary(bytes)),
             },
+            Act::SendPong => {
+                if let Data::Text(text) = &packet.data {
+                    self.send_packet(conn, PacketKind::Pong, text.as_bytes());
+                }
+                true
+            }
             act => {
                 self.act(&mut self.local.shard(), conn, act);
                 !matches!(act, Act::Close(_))

@@ -6,9 +6,10 @@
 
 use std::{panic::AssertUnwindSafe, rc::Rc, sync::Arc};
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use ringside_core::ConnId;
 use ringside_proto::{
+    engineio::Version,
     socketio::{Kind, Misbehaviour, Packet, encode_connect, encode_connect_error},
     time::Millis,
 };
@@ -21,6 +22,16 @@ use crate::{
     shard::GatewayShard,
     shared::{Op, Shared},
     wire,
+};
+
+/// A request for the main namespace.
+const ROOT: Packet<'static> = Packet {
+    kind: Kind::Connect,
+    attachments: 0,
+    namespace: "/",
+    id: None,
+    event: None,
+    payload: "",
 };
 
 #[derive(Serialize)]
@@ -175,17 +186,33 @@ impl GatewayShard {
         );
         match admit(&namespace, &socket) {
             Ok(()) => self.join(conn, &namespace, socket),
+            Err(message) if self.speaks_old(conn) => self.refuse_old(conn, name, &message),
             Err(message) => self.refuse(conn, name, &message),
         }
         true
     }
 
+    /// A client of the older protocol is in `/` from the beginning.
+    pub(crate) fn connect_to_root(self: &Rc<Self>, conn: ConnId) {
+        // The session goes on, whatever comes of it.
+        let _ = self.on_sio_packet(conn, &ROOT, &[]);
+    }
+
+    /// Whether a client speaks the protocol before version 5.
+    fn speaks_old(&self, conn: ConnId) -> bool {
+        let mut sessions = self.sessions.borrow_mut();
+        sessions
+            .get(conn)
+            .is_some_and(|s| s.engine.version() == Version::V3)
+    }
+
     /// The socket is in: the client hears of it first, then the handlers do.
     fn join(&self, conn: ConnId, namespace: &Arc<Namespace>, socket: Socket) {
-        let id = socket.id();
+        let (id, old) = (socket.id(), self.speaks_old(conn));
         let reply = wire::message(None, |out| {
             let admission = Admission { sid: id.as_str() };
-            encode_connect(out, &namespace.name, Some(&admission)).map(|()| Vec::new())
+            let admission = (!old).then_some(&admission);
+            encode_connect(out, &namespace.name, admission).map(|()| Vec::new())
         });
         match reply {
             Ok(frame) => self.send_frame(conn, frame),
@@ -207,6 +234,22 @@ impl GatewayShard {
     fn refuse(&self, conn: ConnId, namespace: &str, message: &str) {
         let reply = wire::message(None, |out| {
             encode_connect_error(out, namespace, message, None::<&()>).map(|()| Vec::new())
+        });
+        if let Ok(frame) = reply {
+            self.send_frame(conn, frame);
+        }
+    }
+
+    /// As [`refuse`](Self::refuse), in the older protocol: the error is the bare message.
+    fn refuse_old(&self, conn: ConnId, namespace: &str, message: &str) {
+        let reply = wire::message(None, |out| {
+            out.put_u8(Kind::ConnectError.digit());
+            if namespace != "/" {
+                out.put_slice(namespace.as_bytes());
+                out.put_u8(b',');
+            }
+            serde_json::to_writer(out.writer(), message)?;
+            Ok(Vec::new())
         });
         if let Ok(frame) = reply {
             self.send_frame(conn, frame);

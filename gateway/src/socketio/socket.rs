@@ -176,7 +176,7 @@ impl Socket {
         self.send(Op::Unicast(self.0.conn, Class::Reliable, frame))?;
         let socket = self.clone();
         let leave =
-            Remote::new(move |shard, _| shard.leave(&socket, "server namespace disconnect"));
+            Remote::message(move |shard, _| shard.leave(&socket, "server namespace disconnect"));
         self.send(Op::App(self.0.conn.shard(), leave))
     }
 
