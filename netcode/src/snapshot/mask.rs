@@ -13,11 +13,13 @@ use crate::bits::{BitReader, BitWriter};
 
 /// Writes `mask` (0 or 1 each) against `expected`, of the same length.
 pub(super) fn put_mask(out: &mut BitWriter, mask: &[u8], expected: &[u8]) {
+    if mask == expected {
+        out.put(0, 1);
+        return;
+    }
     let n = mask.len();
     let differ = mask.iter().zip(expected).filter(|(a, b)| a != b).count();
-    if differ == 0 {
-        out.put(0, 1);
-    } else if count_cost(differ) + gap_cost(n, differ) < n {
+    if count_cost(differ) + gap_cost(n, differ) < n {
         out.put(0b01, 2);
         put_count(out, differ);
         let order = gap_order(n, differ);

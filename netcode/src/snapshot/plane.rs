@@ -26,6 +26,8 @@ const VARIED: u32 = 3;
 const ORDER_BITS: u32 = 4;
 /// Order of the Golomb codes that carry small counts.
 const COUNT_ORDER: u32 = 2;
+/// Values looked at together: four vector registers' worth.
+const STRETCH: usize = 16;
 
 /// The Rice order for gaps between `count` marks among `places`: near the logarithm of the mean
 /// gap times ln 2, which is the best order for gaps that have no pattern.
@@ -61,17 +63,15 @@ pub(super) fn get_count(from: &mut BitReader<'_>, max: usize) -> Result<usize, M
     }
 }
 
-/// `over[w]`: how many values need more than `w` bits, for every `w`.
-fn count_over(values: &[u32]) -> [u32; 33] {
+/// `over[w]`: how many values need more than `w` bits, for every `w` up to the widest.
+fn count_over(values: &[u32], wide: u32) -> [u32; 33] {
     // Two sets of counters, so that neighbours of equal width do not wait for each other.
     let mut of_width = [[0u32; 33]; 2];
     let width = |value: u32| 32 - value.leading_zeros() as usize;
     let zeros = values.iter().map(|&v| u32::from(v == 0)).sum::<u32>();
     if zeros as usize * 4 > values.len() * 3 {
         of_width[0][0] = zeros;
-        for &value in values.iter().filter(|&&v| v != 0) {
-            of_width[0][width(value)] += 1;
-        }
+        for_each_above(values, 0, |_, value| of_width[0][width(value)] += 1);
     } else {
         let mut pairs = values.chunks_exact(2);
         for pair in &mut pairs {
@@ -84,11 +84,26 @@ fn count_over(values: &[u32]) -> [u32; 33] {
     }
     let mut over = [0; 33];
     let mut wider = 0;
-    for w in (0..33).rev() {
+    for w in (0..=wide as usize).rev() {
         over[w] = wider;
         wider += of_width[0][w] + of_width[1][w];
     }
     over
+}
+
+/// Calls `visit` with the place of every value of more than `bits` bits, and the value. Such values
+/// are few: whole stretches without one are passed over at once.
+#[inline(always)]
+fn for_each_above(values: &[u32], bits: u32, mut visit: impl FnMut(usize, u32)) {
+    for (nth, stretch) in values.chunks(STRETCH).enumerate() {
+        if stretch.iter().fold(0, |all, &v| all | v) >> bits != 0 {
+            for (i, &value) in stretch.iter().enumerate() {
+                if value >> bits != 0 {
+                    visit(nth * STRETCH + i, value);
+                }
+            }
+        }
+    }
 }
 
 enum Form {
@@ -118,7 +133,11 @@ fn choose(values: &[u32], wide: u32, width_bits: u32, over: &[u32; 33]) -> Form 
             (best, form) = (split, Form::Split { narrow });
         }
     }
-    let sum: u64 = values.iter().map(|&v| u64::from(v)).sum();
+    let sum: u64 = if u64::from(u32::MAX >> (32 - wide)) * n as u64 <= u64::from(u32::MAX) {
+        values.iter().sum::<u32>().into()
+    } else {
+        values.iter().map(|&v| u64::from(v)).sum()
+    };
     let mean = (sum / n as u64).max(1) as u32;
     let near = mean.ilog2();
     for order in near.saturating_sub(1)..=near.min((1 << ORDER_BITS) - 1) {
@@ -150,7 +169,7 @@ pub(super) fn put_plane(out: &mut BitWriter, values: &[u32], width_bits: u32) {
         out.put(ZERO, 2);
         return;
     }
-    let over = count_over(values);
+    let over = count_over(values, wide);
     match choose(values, wide, width_bits, &over) {
         Form::Equal => {
             out.put(EQUAL, 2);
@@ -186,7 +205,7 @@ pub(super) fn put_plane(out: &mut BitWriter, values: &[u32], width_bits: u32) {
             out.put(order, ORDER_BITS);
             if wide <= order + RICE_ESCAPE.ilog2() {
                 // No value is wide enough to escape.
-                out.put_each(values, |v| rice_code(v, order).unwrap_or_default());
+                out.put_each(values, |v| rice_code(v, order));
             } else {
                 for &v in values {
                     out.put_rice(v, order);
@@ -199,13 +218,11 @@ pub(super) fn put_plane(out: &mut BitWriter, values: &[u32], width_bits: u32) {
 fn put_patches(out: &mut BitWriter, values: &[u32], narrow: u32, wide: u32, rest: usize) {
     let order = gap_order(values.len(), rest);
     let mut next = 0;
-    for (i, &v) in values.iter().enumerate() {
-        if v >> narrow != 0 {
-            out.put_rice((i - next) as u32, order);
-            out.put(v >> narrow, wide - narrow);
-            next = i + 1;
-        }
-    }
+    for_each_above(values, narrow, |i, v| {
+        out.put_rice((i - next) as u32, order);
+        out.put(v >> narrow, wide - narrow);
+        next = i + 1;
+    });
 }
 
 /// Reads `n` values into `values`. `n` is bounded by what the caller already holds.

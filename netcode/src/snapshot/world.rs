@@ -192,6 +192,8 @@ pub struct World {
     /// Per cell, the blocks of the newest tick.
     cache: Vec<Vec<Cached>>,
     shapes: Vec<Shaped>,
+    /// The blocks of the shape being made.
+    shaping: Vec<BlockRef>,
     staged: Vec<Staged>,
     rows: Vec<u32>,
     owned: Vec<(u8, EntityId, u32)>,
@@ -221,6 +223,7 @@ impl World {
             history: VecDeque::with_capacity(HISTORY),
             cache: (0..cells).map(|_| Vec::new()).collect(),
             shapes: Vec::new(),
+            shaping: Vec::new(),
             staged: Vec::new(),
             rows: Vec::new(),
             owned: Vec::new(),
@@ -364,11 +367,18 @@ impl World {
         if self.shapes.len() == SHAPES_MAX {
             return None;
         }
-        let mut blocks = Vec::with_capacity(cells.len());
-        for (cell, _) in cells {
-            blocks.push(self.block(*cell, Some(base), older)?);
+        let mut blocks = core::mem::take(&mut self.shaping);
+        blocks.clear();
+        let made = cells
+            .iter()
+            .map(|(cell, _)| self.block(*cell, Some(base), older));
+        blocks.extend(made.map_while(|block| block));
+        let shape = self.frames.make_shape(blocks.iter().copied());
+        let complete = blocks.len() == cells.len();
+        self.shaping = blocks;
+        if !complete {
+            return None;
         }
-        let shape = self.frames.make_shape(blocks.into_iter());
         let cells = cells.iter().map(|(cell, _)| *cell).collect();
         self.shapes.push(Shaped {
             base,

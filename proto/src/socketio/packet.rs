@@ -248,26 +248,50 @@ fn scan_attachments(bytes: &[u8]) -> Result<(u32, usize), Misbehaviour> {
 /// Reads the first element of the array, which must be a string that is not reserved, or a number.
 #[inline]
 fn scan_event_name(payload: &str) -> Result<EventName<'_>, Misbehaviour> {
+    // The usual case: `["name",` or `["name"]`, without whitespace or escapes.
+    if let Some(body) = payload.strip_prefix("[\"")
+        && let Some(len) = body.bytes().position(ends_plain_text)
+        && let &[b'"', b',' | b']', ..] = &body.as_bytes()[len..]
+    {
+        let name = &body[..len];
+        return if is_reserved(name) {
+            Err(Misbehaviour::ReservedEventName)
+        } else {
+            Ok(EventName::Plain(name))
+        };
+    }
+    scan_odd_event_name(payload)
+}
+
+/// Whether a plain run inside a JSON string ends at this byte.
+#[inline]
+const fn ends_plain_text(byte: u8) -> bool {
+    byte == b'"' || byte == b'\\' || byte < 0x20
+}
+
+#[inline]
+fn is_reserved(name: &str) -> bool {
+    // Seven to fourteen bytes: most names are told apart by their length.
+    matches!(name.len(), 7..=14) && RESERVED_EVENTS.contains(&name)
+}
+
+#[cold]
+fn scan_odd_event_name(payload: &str) -> Result<EventName<'_>, Misbehaviour> {
     let bytes = payload.as_bytes();
-    if bytes[0] != b'[' {
+    if bytes.first() != Some(&b'[') {
         return Err(Misbehaviour::InvalidPayload);
     }
     let start = 1 + json::whitespace(&bytes[1..]);
     let name = match bytes.get(start) {
         Some(b'"') => {
-            let body = &bytes[start + 1..];
+            let body = &payload[start + 1..];
             let len = body
-                .iter()
-                .position(|byte| *byte == b'"' || *byte == b'\\' || *byte < 0x20)
+                .bytes()
+                .position(ends_plain_text)
                 .ok_or(Misbehaviour::InvalidJson)?;
-            match body[len] {
-                b'"' => {
-                    let name = &payload[start + 1..start + 1 + len];
-                    if RESERVED_EVENTS.contains(&name) {
-                        return Err(Misbehaviour::ReservedEventName);
-                    }
-                    EventName::Plain(name)
-                }
+            match body.as_bytes()[len] {
+                b'"' if is_reserved(&body[..len]) => return Err(Misbehaviour::ReservedEventName),
+                b'"' => EventName::Plain(&body[..len]),
                 b'\\' => scan_escaped(payload, start)?,
                 _ => return Err(Misbehaviour::InvalidJson),
             }
@@ -289,12 +313,11 @@ fn scan_event_name(payload: &str) -> Result<EventName<'_>, Misbehaviour> {
     }
 }
 
-#[cold]
 fn scan_escaped(payload: &str, start: usize) -> Result<EventName<'_>, Misbehaviour> {
     let len = json::string(&payload.as_bytes()[start..]).ok_or(Misbehaviour::InvalidJson)?;
     let raw = &payload[start..start + len];
     let name: String = serde_json::from_str(raw).map_err(|_| Misbehaviour::InvalidJson)?;
-    if RESERVED_EVENTS.contains(&name.as_str()) {
+    if is_reserved(&name) {
         return Err(Misbehaviour::ReservedEventName);
     }
     Ok(EventName::Escaped(raw))

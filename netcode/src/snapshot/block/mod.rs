@@ -219,6 +219,10 @@ impl Scratch {
 /// The places of the ones in `mask`.
 fn fill_moving(mask: &[u8], moving: &mut Vec<u32>) {
     moving.clear();
+    if !mask.contains(&0) {
+        moving.extend(0..mask.len() as u32);
+        return;
+    }
     moving.resize(mask.len(), 0);
     let mut count = 0;
     for (i, &bit) in mask.iter().enumerate() {
