@@ -63,25 +63,21 @@ impl BitWriter {
     }
 
     /// Appends a code for each of `values`: `code` gives at most 32 bits and how many they are,
-    /// with no higher bit set. The same as so many `put`s, but the whole bytes go out after every
-    /// code: a test for full words would be mispredicted about every sixth time.
+    /// with no higher bit set. The same as so many `put`s, with the pending bits kept at hand.
     #[inline(always)]
     pub(crate) fn put_each(&mut self, values: &[u32], mut code: impl FnMut(u32) -> (u32, u32)) {
-        let mut at = self.bytes.len();
-        // Four bytes a code, the pending ones, and the width of the last store.
-        self.bytes.resize(at + 4 * values.len() + 12, 0);
-        let out = &mut self.bytes[..];
         let (mut pending, mut bits) = (self.pending, self.pending_bits);
         for &value in values {
             let (code, code_bits) = code(value);
             pending |= u64::from(code) << bits;
             bits += code_bits;
-            out[at..at + 8].copy_from_slice(&pending.to_le_bytes());
-            at += (bits / 8) as usize;
-            pending >>= bits & !7;
-            bits &= 7;
+            if bits >= 32 {
+                self.bytes
+                    .extend_from_slice(&(pending as u32).to_le_bytes());
+                pending >>= 32;
+                bits -= 32;
+            }
         }
-        self.bytes.truncate(at);
         (self.pending, self.pending_bits) = (pending, bits);
     }
 

@@ -8,6 +8,7 @@ import { Rates } from "../js/game/counters.js";
 import { SnapshotBuffer, lerpAngle } from "../js/game/interpolation.js";
 import { latest } from "../js/game/latest.js";
 import { decodeSnapshot } from "../js/game/snapshot.js";
+import { until } from "./helper.mjs";
 
 const TICK_MS = 1000 / 60;
 const at = (tick, x, extra = {}) => ({ tick, entities: new Map([[1, { x, y: 0, aim: 0, flags: 0, ...extra }]]) });
@@ -136,7 +137,7 @@ describe("latest", () => {
     const handle = latest(socket, "pos", (...args) => got.push(args));
     for (let i = 0; i < 5; i++) socket._fire("pos", i, "x");
     assert.deepEqual(got, []);
-    while (!got.length) await new Promise((done) => setTimeout(done, 5));
+    await until(() => got.length > 0);
     assert.deepEqual(got, [[4, "x"]]);
     assert.equal(handle.skipped, 4);
     handle.stop();

@@ -1,3 +1,5 @@
+// The browser's half of the snapshot decoder: the same for every schema, and put behind the part that is generated.
+// Promises: damaged frames are refused and change nothing. Leaves out: transport and interpolation.
 
 /** Frames a server may refer to; at least as many are remembered. */
 const RECORDS = 32;
