@@ -80,6 +80,30 @@ fn steps(repo: &Repo) -> Vec<Step> {
         .after(&["build"]),
     );
     steps.push(Step::commands(
+        "loom",
+        "models of everything in core that two threads touch, seeded bugs included",
+        vec![
+            Cmd::new("cargo", LOOM.split(' '))
+                .env("RUSTFLAGS", "--cfg loom")
+                .counted_by(Runner::CargoTest),
+        ],
+    ));
+    let suppressions = repo.path("core/tests/tsan.txt");
+    steps.push(Step::commands(
+        "tsan",
+        "core's stress tests under the thread sanitizer",
+        vec![
+            Cmd::new("cargo", TSAN.split(' '))
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("RUSTFLAGS", TSAN_FLAGS)
+                .env(
+                    "TSAN_OPTIONS",
+                    format!("suppressions={}", suppressions.display()),
+                )
+                .counted_by(Runner::CargoTest),
+        ],
+    ));
+    steps.push(Step::commands(
         "conformance",
         "Autobahn's core cases against the bare WebSocket route",
         vec![Cmd::new("cargo", ["xtask", "conformance"]).counted_by(Runner::Plain)],
@@ -94,3 +118,11 @@ fn steps(repo: &Repo) -> Vec<Step> {
     );
     steps
 }
+
+/// Its own target folder: the flags would throw the usual build away.
+const LOOM: &str =
+    "test -p ringside-core --no-default-features --release --lib loom --target-dir target/loom";
+/// As for loom.
+const TSAN: &str = "test -p ringside-core --target x86_64-unknown-linux-gnu --target-dir target/tsan --test stress --no-default-features";
+/// The sanitizer on a stable compiler; the lock and the fence it can follow stand in.
+const TSAN_FLAGS: &str = "--cfg tsan -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer";
