@@ -8,9 +8,10 @@
 
 use super::block::{Known, Scratch, get_delta, get_full};
 use super::frames::{CellKind, Feedback, Head, get_list};
+use super::layers::{LayerId, Layers};
 use super::state::CellState;
 use super::viewer::RECORDS;
-use super::world::{AGE_MAX, LayerId, Layers};
+use super::world::AGE_MAX;
 use super::{CellId, Malformed};
 use crate::Tick;
 use crate::bits::BitReader;

@@ -19,6 +19,7 @@
 mod block;
 mod decoder;
 mod frames;
+mod layers;
 mod mask;
 mod plane;
 mod state;
@@ -27,10 +28,9 @@ mod world;
 
 pub use decoder::{Decoder, Entity, FrameError, FrameInfo};
 pub use frames::{Feedback, FrameIndex, FrameSet};
+pub use layers::{CELLS_MAX, LAYERS_MAX, LayerId, Layers};
 pub use viewer::{Delivery, FrameRequest, Held, Owner, Viewer, ViewerConfig, ViewerStats};
-pub use world::{
-    CELLS_MAX, Capture, EncodeCounters, LAYERS_MAX, LayerId, LayerSpec, Layers, World,
-};
+pub use world::{Capture, EncodeCounters, World};
 
 use core::fmt;
 
