@@ -1,6 +1,7 @@
 //! The table of ARENA-N: bytes a tick, encode and decode microseconds, one line of JSON a scene.
 //!
-//! `cargo run --release -p ringside-netcode --example arena_n [rounds]`. Frames are whole, headers
+//! `cargo run --release -p ringside-netcode --example arena_n [rounds [scene]]`, a scene being
+//! `J100/500` for instance. Frames are whole, headers
 //! included, and every decoded tick is checked by hash. Times are the best of the rounds' medians;
 //! taking the scene into the world (`capture_us`) is given beside encoding it.
 
@@ -97,35 +98,43 @@ fn round(variant: Variant, n: usize, side: u16) -> Times {
     times
 }
 
+/// The best of the rounds' medians, in microseconds.
+fn best(runs: &[Times], which: fn(&Times) -> &[Duration]) -> f64 {
+    let median = |run: &Times| {
+        let mut times = which(run).to_vec();
+        times.sort_unstable();
+        times[times.len() / 2].as_nanos() as f64 / 1000.0
+    };
+    runs.iter().map(median).fold(f64::INFINITY, f64::min)
+}
+
 fn main() {
-    let rounds = std::env::args()
-        .nth(1)
-        .map_or(Ok(5), |text| text.parse::<usize>());
+    let mut arguments = std::env::args().skip(1);
+    let rounds = arguments.next().map_or(Ok(5), |text| text.parse::<usize>());
     let rounds = rounds.expect("the number of rounds").max(1);
-    for side in [1, 4] {
-        for variant in [Variant::J100, Variant::M100, Variant::M30] {
-            for n in [100, 500] {
-                let runs: Vec<Times> = (0..rounds).map(|_| round(variant, n, side)).collect();
-                let best = |which: fn(&Times) -> &Vec<Duration>| {
-                    let median = |run: &Times| {
-                        let mut times = which(run).clone();
-                        times.sort_unstable();
-                        times[times.len() / 2].as_nanos() as f64 / 1000.0
-                    };
-                    runs.iter().map(median).fold(f64::INFINITY, f64::min)
-                };
-                let sizes = &runs[0].sizes;
-                println!(
-                    "{{\"scene\":\"{variant:?}/{n}\",\"cells\":{},\"bytes\":{:.1},\"max\":{},\
-                     \"capture_us\":{:.2},\"encode_us\":{:.2},\"decode_us\":{:.2}}}",
-                    side * side,
-                    sizes.iter().sum::<usize>() as f64 / sizes.len() as f64,
-                    sizes.iter().max().unwrap_or(&0),
-                    best(|t| &t.capture),
-                    best(|t| &t.encode),
-                    best(|t| &t.decode),
-                );
-            }
+    let only = arguments.next();
+    let scenes = [Variant::J100, Variant::M100, Variant::M30]
+        .into_iter()
+        .flat_map(|variant| [(variant, 100), (variant, 500)]);
+    for (side, (variant, n)) in [1, 4]
+        .into_iter()
+        .flat_map(|s| scenes.clone().map(move |v| (s, v)))
+    {
+        let scene = format!("{variant:?}/{n}");
+        if only.as_ref().is_some_and(|only| *only != scene) {
+            continue;
         }
+        let runs: Vec<Times> = (0..rounds).map(|_| round(variant, n, side)).collect();
+        let sizes = &runs[0].sizes;
+        println!(
+            "{{\"scene\":\"{scene}\",\"cells\":{},\"bytes\":{:.1},\"max\":{},\
+             \"capture_us\":{:.2},\"encode_us\":{:.2},\"decode_us\":{:.2}}}",
+            side * side,
+            sizes.iter().sum::<usize>() as f64 / sizes.len() as f64,
+            sizes.iter().max().unwrap_or(&0),
+            best(&runs, |t| &t.capture),
+            best(&runs, |t| &t.encode),
+            best(&runs, |t| &t.decode),
+        );
     }
 }
