@@ -62,22 +62,59 @@ impl BitWriter {
         }
     }
 
-    /// Appends a code for each of `values`: `code` gives at most 32 bits and how many they are,
-    /// with no higher bit set. The same as so many `put`s, with the pending bits kept at hand.
+    /// Appends a code for each of `values`: `code` gives bits, none above those it counts, and
+    /// how many they are, at most `code_bits_max`, which is at most 32. The same as so many
+    /// `put`s, in fewer and steadier steps: codes are joined before they are written, and no step
+    /// depends on whether a word is full.
     #[inline(always)]
-    pub(crate) fn put_each(&mut self, values: &[u32], mut code: impl FnMut(u32) -> (u32, u32)) {
-        let (mut pending, mut bits) = (self.pending, self.pending_bits);
-        for &value in values {
-            let (code, code_bits) = code(value);
-            pending |= u64::from(code) << bits;
-            bits += code_bits;
-            if bits >= 32 {
-                self.bytes
-                    .extend_from_slice(&(pending as u32).to_le_bytes());
-                pending >>= 32;
-                bits -= 32;
-            }
+    pub(crate) fn put_each(
+        &mut self,
+        values: &[u32],
+        code_bits_max: u32,
+        code: impl Fn(u32) -> (u32, u32),
+    ) {
+        match code_bits_max {
+            0..=14 => self.put_joined::<4>(values, code),
+            15..=28 => self.put_joined::<2>(values, code),
+            _ => self.put_joined::<1>(values, code),
         }
+    }
+
+    /// [`put_each`](Self::put_each), `JOINED` codes a step: together they have at most 56 bits.
+    #[inline(always)]
+    fn put_joined<const JOINED: usize>(
+        &mut self,
+        values: &[u32],
+        code: impl Fn(u32) -> (u32, u32),
+    ) {
+        let mut at = self.bytes.len();
+        // What is pending, what is to come, and a whole word beyond the last byte.
+        self.bytes.resize(at + 4 + 4 * values.len() + 8, 0);
+        let (mut pending, mut bits) = (self.pending, self.pending_bits);
+        let mut put = |code: u64, code_bits: u32, bytes: &mut [u8]| {
+            pending |= code << bits;
+            bits += code_bits;
+            bytes[at..at + 8].copy_from_slice(&pending.to_le_bytes());
+            at += bits as usize / 8;
+            pending >>= bits & !7;
+            bits %= 8;
+        };
+        put(0, 0, &mut self.bytes);
+        let mut groups = values.chunks_exact(JOINED);
+        for group in &mut groups {
+            let (mut joined, mut joined_bits) = (0, 0);
+            for &value in group {
+                let (code, code_bits) = code(value);
+                joined |= u64::from(code) << joined_bits;
+                joined_bits += code_bits;
+            }
+            put(joined, joined_bits, &mut self.bytes);
+        }
+        for &value in groups.remainder() {
+            let (code, code_bits) = code(value);
+            put(code.into(), code_bits, &mut self.bytes);
+        }
+        self.bytes.truncate(at);
         (self.pending, self.pending_bits) = (pending, bits);
     }
 

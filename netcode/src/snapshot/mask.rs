@@ -8,6 +8,7 @@
 //! ```
 
 use super::Malformed;
+use super::mark::{STRETCH, for_each_mark};
 use super::plane::{count_cost, gap_cost, gap_order, get_count, put_count};
 use crate::bits::{BitReader, BitWriter};
 
@@ -24,11 +25,17 @@ pub(super) fn put_mask(out: &mut BitWriter, mask: &[u8], expected: &[u8]) {
         put_count(out, differ);
         let order = gap_order(n, differ);
         let mut next = 0;
-        for (i, (a, b)) in mask.iter().zip(expected).enumerate() {
-            if a != b {
+        let stretches = mask.chunks(STRETCH).zip(expected.chunks(STRETCH));
+        for (nth, (mask, expected)) in stretches.enumerate() {
+            let mut differs = [0; STRETCH];
+            for ((flag, a), b) in differs.iter_mut().zip(mask).zip(expected) {
+                *flag = a ^ b;
+            }
+            for_each_mark(&differs, |i| {
+                let i = nth * STRETCH + i;
                 out.put_rice((i - next) as u32, order);
                 next = i + 1;
-            }
+            });
         }
     } else {
         out.put(0b11, 2);

@@ -20,6 +20,7 @@ mod block;
 mod decoder;
 mod frames;
 mod layers;
+mod mark;
 mod mask;
 mod plane;
 mod state;

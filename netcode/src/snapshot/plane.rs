@@ -15,6 +15,7 @@
 //! values is known to both sides and not written.
 
 use super::Malformed;
+use super::mark::{STRETCH, for_each_mark};
 use crate::bits::{BitReader, BitWriter, RICE_ESCAPE, rice_code};
 
 const ZERO: u32 = 0;
@@ -26,8 +27,6 @@ const VARIED: u32 = 3;
 const ORDER_BITS: u32 = 4;
 /// Order of the Golomb codes that carry small counts.
 const COUNT_ORDER: u32 = 2;
-/// Values looked at together: four vector registers' worth.
-const STRETCH: usize = 16;
 
 /// The Rice order for gaps between `count` marks among `places`: near the logarithm of the mean
 /// gap times ln 2, which is the best order for gaps that have no pattern.
@@ -91,18 +90,15 @@ fn count_over(values: &[u32], wide: u32) -> [u32; 33] {
     over
 }
 
-/// Calls `visit` with the place of every value of more than `bits` bits, and the value. Such values
-/// are few: whole stretches without one are passed over at once.
+/// Calls `visit` with the place of every value of more than `bits` bits, and the value.
 #[inline(always)]
 fn for_each_above(values: &[u32], bits: u32, mut visit: impl FnMut(usize, u32)) {
     for (nth, stretch) in values.chunks(STRETCH).enumerate() {
-        if stretch.iter().fold(0, |all, &v| all | v) >> bits != 0 {
-            for (i, &value) in stretch.iter().enumerate() {
-                if value >> bits != 0 {
-                    visit(nth * STRETCH + i, value);
-                }
-            }
+        let mut flags = [0; STRETCH];
+        for (flag, &value) in flags.iter_mut().zip(stretch) {
+            *flag = u8::from(value >> bits != 0);
         }
+        for_each_mark(&flags, |i| visit(nth * STRETCH + i, stretch[i]));
     }
 }
 
@@ -174,7 +170,7 @@ pub(super) fn put_plane(out: &mut BitWriter, values: &[u32], width_bits: u32) {
         Form::Equal => {
             out.put(EQUAL, 2);
             out.put(wide - 1, width_bits);
-            out.put_each(values, |v| (v, wide));
+            out.put_each(values, wide, |v| (v, wide));
         }
         Form::Patched { narrow } => {
             let rest = over[narrow as usize] as usize;
@@ -184,7 +180,7 @@ pub(super) fn put_plane(out: &mut BitWriter, values: &[u32], width_bits: u32) {
             put_count(out, rest);
             if narrow > 0 {
                 let low = (1 << narrow) - 1;
-                out.put_each(values, |v| (v & low, narrow));
+                out.put_each(values, narrow, |v| (v & low, narrow));
             }
             put_patches(out, values, narrow, wide, rest);
         }
@@ -205,7 +201,8 @@ pub(super) fn put_plane(out: &mut BitWriter, values: &[u32], width_bits: u32) {
             out.put(order, ORDER_BITS);
             if wide <= order + RICE_ESCAPE.ilog2() {
                 // No value is wide enough to escape.
-                out.put_each(values, |v| rice_code(v, order));
+                let (_, longest) = rice_code(u32::MAX >> (32 - wide), order);
+                out.put_each(values, longest, |v| rice_code(v, order));
             } else {
                 for &v in values {
                     out.put_rice(v, order);

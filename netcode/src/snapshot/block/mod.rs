@@ -24,6 +24,7 @@ mod tests;
 pub(crate) use decode::{get_delta, get_full};
 pub(crate) use encode::{put_delta, put_full};
 
+use super::mark::{STRETCH, for_each_mark};
 use super::state::{CellState, Layout};
 use crate::schema::sign_extend;
 use core::cmp::Ordering;
@@ -223,12 +224,9 @@ fn fill_moving(mask: &[u8], moving: &mut Vec<u32>) {
         moving.extend(0..mask.len() as u32);
         return;
     }
-    moving.resize(mask.len(), 0);
-    let mut count = 0;
-    for (i, &bit) in mask.iter().enumerate() {
-        // Without a branch: on a mixed mask a predictor would be wrong half the time.
-        moving[count] = i as u32;
-        count += usize::from(bit);
+    for (nth, stretch) in mask.chunks(STRETCH).enumerate() {
+        let mut flags = [0; STRETCH];
+        flags[..stretch.len()].copy_from_slice(stretch);
+        for_each_mark(&flags, |i| moving.push((nth * STRETCH + i) as u32));
     }
-    moving.truncate(count);
 }
