@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// Folders that hold nothing of ours.
+/// Folders that hold nothing of ours. In a worktree, `.git` is a file.
 const FOREIGN_FOLDERS: &[&str] = &[".git", "target", "node_modules", ".venv"];
 
 /// Text that people wrote is far smaller; this keeps recorded data out of memory.
@@ -62,10 +62,11 @@ impl Repo {
                 let entry = entry?;
                 let kind = entry.file_type()?;
                 let name = entry.file_name();
+                if FOREIGN_FOLDERS.iter().any(|foreign| name == *foreign) {
+                    continue;
+                }
                 if kind.is_dir() {
-                    if !FOREIGN_FOLDERS.iter().any(|foreign| name == *foreign) {
-                        folders.push(entry.path());
-                    }
+                    folders.push(entry.path());
                 } else if kind.is_file() && entry.metadata()?.len() <= FILE_BYTES_MAX {
                     // A file that vanishes meanwhile is an editor's; one that is not UTF-8 is data.
                     if let Ok(text) = fs::read_to_string(entry.path()) {
