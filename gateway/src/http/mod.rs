@@ -15,7 +15,12 @@ mod polling;
 mod upgrade;
 
 use std::{
-    convert::Infallible, future::Future, net::SocketAddr, pin::Pin, rc::Rc, sync::Arc,
+    convert::Infallible,
+    future::{Future, ready},
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -52,14 +57,16 @@ pub(crate) type Allow =
 pub(crate) async fn serve(this: Rc<GatewayShard>, stream: TcpStream, peer: SocketAddr) {
     let limits = this.shared.limits;
     let service = service_fn(move |request| {
-        let this = this.clone();
-        async move { Ok::<_, Infallible>(answer(this, request, peer).await) }
+        let answering = answer(this.clone(), request, peer);
+        async move { Ok::<_, Infallible>(answering.await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(limits.handshake_ms))
         .max_headers(limits.headers)
         .max_buf_size(limits.header_bytes.max(8 * 1024))
+        // Answers are small: one plain write of head and body costs the kernel less than a gathering one.
+        .writev(false)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     if let Err(error) = connection.await {
@@ -67,12 +74,20 @@ pub(crate) async fn serve(this: Rc<GatewayShard>, stream: TcpStream, peer: Socke
     }
 }
 
-async fn answer(this: Rc<GatewayShard>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+/// An answer in the making. Boxed by its kind: the parser keeps one such place per connection and moves
+/// what it is given there, so a poll must not be as large as the largest request there is.
+type Answering = Pin<Box<dyn Future<Output = Answer>>>;
+
+fn at_once(answer: Answer) -> Answering {
+    Box::pin(ready(answer))
+}
+
+fn answer(this: Rc<GatewayShard>, request: Request<Incoming>, peer: SocketAddr) -> Answering {
     let limit = this.shared.limits.url_bytes;
     let url = request.uri().path_and_query();
     if url.is_some_and(|url| url.as_str().len() > limit) {
         let text = format!("a request's path and query have at most {limit} bytes");
-        return plain(StatusCode::URI_TOO_LONG, text);
+        return at_once(plain(StatusCode::URI_TOO_LONG, text));
     }
     let path = request.uri().path();
     let found = this
@@ -81,19 +96,19 @@ async fn answer(this: Rc<GatewayShard>, request: Request<Incoming>, peer: Socket
         .iter()
         .find_map(|e| Some((e.clone(), e.matches(path)?)));
     let Some((endpoint, rest)) = found else {
-        return this.shared.pages.answer(&request, peer);
+        return at_once(this.shared.pages.answer(&request, peer));
     };
     if rest.is_empty() {
-        return engine(this, endpoint, request, peer).await;
+        return engine(this, endpoint, request, peer);
     }
     let file = match endpoint.speaks {
         Speaks::SocketIo => ringside_web::asset(rest),
         _ => None,
     };
-    match file {
+    at_once(match file {
         Some(file) => client_file(file, request.headers()),
         None => plain(StatusCode::NOT_FOUND, "no such file of the client"),
-    }
+    })
 }
 
 fn client_file(file: &'static ringside_web::Asset, asked: &HeaderMap) -> Answer {
@@ -119,44 +134,47 @@ fn client_file(file: &'static ringside_web::Asset, asked: &HeaderMap) -> Answer 
     answer
 }
 
-async fn engine(
+fn engine(
     this: Rc<GatewayShard>,
     endpoint: Arc<Endpoint>,
     request: Request<Incoming>,
     peer: SocketAddr,
-) -> Answer {
+) -> Answering {
     let origin = match this.shared.origins.judge(request.headers()) {
         Ok(origin) => origin,
-        Err(()) => return refuse(HandshakeError::Forbidden),
+        Err(()) => return at_once(refuse(HandshakeError::Forbidden)),
     };
-    let mut answer = if request.method() == Method::OPTIONS {
-        origin::preflight()
+    let answering = if request.method() == Method::OPTIONS {
+        at_once(origin::preflight())
     } else if !endpoint.is_framed() {
-        upgrade::open(&this, endpoint, request, peer).await
+        Box::pin(upgrade::open(this, endpoint, request, peer))
     } else {
-        session_request(this, endpoint, request, peer).await
+        session_request(this, endpoint, request, peer)
+            .unwrap_or_else(|error| at_once(refuse(error)))
     };
-    origin.allow(answer.headers_mut());
-    answer
+    match origin {
+        origin::Admitted::NoBrowser => answering,
+        origin => Box::pin(async move {
+            let mut answer = answering.await;
+            origin.allow(answer.headers_mut());
+            answer
+        }),
+    }
 }
 
-async fn session_request(
+fn session_request(
     this: Rc<GatewayShard>,
     endpoint: Arc<Endpoint>,
     request: Request<Incoming>,
     peer: SocketAddr,
-) -> Answer {
-    let text = request.uri().query().unwrap_or_default().to_owned();
-    let query = Query::parse(&text);
+) -> Result<Answering, HandshakeError> {
+    let query = Query::parse(request.uri().query().unwrap_or_default());
     let is_upgrade = upgrade::is_asked(request.headers());
-    let kind = match query.check(
+    let kind = query.check(
         request.method().as_str(),
         is_upgrade,
         this.shared.allow_eio3,
-    ) {
-        Ok(kind) => kind,
-        Err(error) => return refuse(error),
-    };
+    )?;
     let (RequestKind::Handshake { transport, .. } | RequestKind::Existing { transport, .. }) = kind;
     let offered = match transport {
         Transport::Polling => this.shared.transports.polling,
@@ -164,37 +182,39 @@ async fn session_request(
         Transport::WebTransport => false,
     };
     if !offered {
-        return refuse(HandshakeError::UnknownTransport);
+        return Err(HandshakeError::UnknownTransport);
     }
     let version = query.version();
-    match kind {
+    Ok(match kind {
         RequestKind::Handshake {
             transport: Transport::Polling,
             ..
-        } => match admit(&this, &endpoint, &request, peer).await {
-            Ok(opening) => polling::open(&this, endpoint, opening),
-            Err(answer) => *answer,
-        },
-        RequestKind::Handshake { .. } => upgrade::open(&this, endpoint, request, peer).await,
+        } => Box::pin(async move {
+            match admit(&this, &endpoint, &request, peer).await {
+                Ok(opening) => polling::open(&this, endpoint, opening),
+                Err(answer) => *answer,
+            }
+        }),
+        RequestKind::Handshake { .. } => Box::pin(upgrade::open(this, endpoint, request, peer)),
         RequestKind::Existing { sid, transport } => {
-            let Some(sid) = Sid::parse(sid).filter(|sid| sid.shard() < this.shared.core.shards())
-            else {
-                return refuse(HandshakeError::UnknownSid);
-            };
+            let sid = Sid::parse(sid)
+                .filter(|sid| sid.shard() < this.shared.core.shards())
+                .ok_or(HandshakeError::UnknownSid)?;
             // Nor is there an upgrade under the name of a transport that has none.
             if is_upgrade != (transport == Transport::WebSocket) {
-                return refuse(HandshakeError::BadRequest);
+                return Err(HandshakeError::BadRequest);
             }
             if transport == Transport::WebSocket {
-                return upgrade::offer(&this, request, sid, version).await;
-            }
-            match *request.method() {
-                Method::GET => polling::get(&this, sid, version).await,
-                Method::POST => polling::post(&this, request, sid, version).await,
-                _ => refuse(HandshakeError::BadRequest),
+                Box::pin(upgrade::offer(this, request, sid, version))
+            } else if request.method() == Method::GET {
+                Box::pin(polling::get(this, sid, version))
+            } else if request.method() == Method::POST {
+                Box::pin(polling::post(this, request, sid, version))
+            } else {
+                return Err(HandshakeError::BadRequest);
             }
         }
-    }
+    })
 }
 
 /// Whether a request may open a session: by its address, then by the application.

@@ -51,14 +51,14 @@ pub(super) fn open(this: &Rc<GatewayShard>, endpoint: Arc<Endpoint>, opening: Op
 }
 
 /// A GET: answered when there is something to send.
-pub(super) async fn get(this: &Rc<GatewayShard>, sid: Sid, version: Version) -> Answer {
+pub(super) async fn get(this: Rc<GatewayShard>, sid: Sid, version: Version) -> Answer {
     let (conn, answer) = match this.ask(sid.shard(), Poll { sid, version }).await {
         Some(Ok(parked)) => parked,
         Some(Err(error)) => return refuse(error),
         None => return busy(),
     };
     let mut guard = GivenUp {
-        this: this.clone(),
+        this,
         conn,
         answer: Some(answer),
     };
@@ -130,7 +130,7 @@ impl Drop for Unfinished {
 
 /// A POST: its packets are taken in, then it is answered.
 pub(super) async fn post(
-    this: &Rc<GatewayShard>,
+    this: Rc<GatewayShard>,
     request: Request<Incoming>,
     sid: Sid,
     version: Version,

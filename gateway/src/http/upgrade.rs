@@ -83,7 +83,7 @@ async fn take_back(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
 
 /// A session that begins on WebSocket.
 pub(super) async fn open(
-    this: &Rc<GatewayShard>,
+    this: Rc<GatewayShard>,
     endpoint: Arc<Endpoint>,
     mut request: Request<Incoming>,
     peer: SocketAddr,
@@ -92,7 +92,7 @@ pub(super) async fn open(
         Ok(key) => key,
         Err(refusal) => return refused(refusal),
     };
-    let opening = match admit(this, &endpoint, &request, peer).await {
+    let opening = match admit(&this, &endpoint, &request, peer).await {
         Ok(opening) => opening,
         Err(answer) => return *answer,
     };
@@ -119,7 +119,7 @@ pub(super) async fn open(
 
 /// A WebSocket for a session that polls: its owner decides, and gets the socket.
 pub(super) async fn offer(
-    this: &Rc<GatewayShard>,
+    this: Rc<GatewayShard>,
     mut request: Request<Incoming>,
     sid: Sid,
     version: Version,
