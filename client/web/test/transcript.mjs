@@ -63,7 +63,8 @@ export async function transcript(io, url, opts = {}) {
     const got = first(socket, "got it");
     socket.once("ack", (answer) => answer(5, { test: true }));
     socket.emit("ack");
-    return (await got) === undefined || "got it";
+    await got;
+    return "got it";
   });
   await step("a date in an ack", async () => isDate((await ask("getAckDate", { test: true }))[0]));
   await step("a date", async () => isDate(await reply("getDate", "takeDate")));

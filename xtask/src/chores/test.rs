@@ -66,7 +66,12 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
             vec![cargo("test --workspace --doc --no-fail-fast").counted_by(Runner::CargoTest)],
         )
         .after(&["build"]),
-        Step::commands("web", "the browser client, under Node", vec![node_tests(repo, "client/web/test")])
+        Step::commands(
+            "web",
+            "the browser client, under Node; the Rust client tells the same transcript",
+            vec![node_tests(repo, "client/web/test").env("RINGSIDE_TRANSCRIPT", program("transcript"))],
+        )
+            .after(&["build"])
             .needs(Need::Node)
             .needs_npm_if_any(repo, "client/web/test")
             .deadline(NODE_DEADLINE),
