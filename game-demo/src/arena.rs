@@ -13,8 +13,8 @@ use ringside_rooms::{Game, Input, PlayerId, Source, Taken, Tick};
 use serde::Serialize;
 
 use crate::{
-    bot,
     puck::{Buttons, Puck},
+    thin_bot as bot,
 };
 
 /// The side of the world in units.

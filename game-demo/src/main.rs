@@ -4,9 +4,9 @@
 //! command line; the rules are in `arena.rs` and `puck.rs`, what bots do in `bot.rs`, the page in `page.rs`.
 
 mod arena;
-mod bot;
 mod page;
 mod puck;
+mod thin_bot;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     page::serve(&mut io);
     let options = Options {
         seats: 3_000,
-        bots: (0..cli.bots).map(bot::name).collect(),
+        bots: (0..cli.bots).map(thin_bot::name).collect(),
         ..Options::default()
     };
     let server = match Server::start(arena::Arena::new(), &options, io, (cli.host, cli.port)) {
