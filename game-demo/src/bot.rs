@@ -148,10 +148,11 @@ impl Bot {
             self.goal = crate::rules::motes::free_place(&mut self.random, 200 * PIXEL);
         }
         // A rich one nearby is worth more than motes.
-        if let Some(prey) = self.prey.and_then(|prey| arena.pucks.get(&prey)) {
-            if prey.light > 10 && me.cracked == 0 {
-                self.goal = prey.motion.place();
-            }
+        if let Some(prey) = self.prey.and_then(|prey| arena.pucks.get(&prey))
+            && prey.light > 10
+            && me.cracked == 0
+        {
+            self.goal = prey.motion.place();
         }
     }
 
