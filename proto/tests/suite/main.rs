@@ -7,6 +7,7 @@ mod engineio_packets;
 mod engineio_sessions;
 mod msgpack;
 mod security;
+mod shapes;
 mod socketio_args;
 mod socketio_machines;
 mod socketio_packets;
