@@ -55,6 +55,7 @@ pub(super) const PART_BYTES: usize = 13;
 
 impl FrameBuilder {
     /// A builder with `headroom` bytes kept free in front of the payload.
+    #[inline]
     pub fn with_headroom(headroom: usize) -> Self {
         Self::with_capacity(headroom, PAYLOAD_GUESS)
     }
@@ -79,6 +80,7 @@ impl FrameBuilder {
     }
 
     /// Payload bytes written so far (of the first message, once something was attached).
+    #[inline]
     pub fn payload_len(&self) -> usize {
         self.first_end() - self.headroom
     }
@@ -153,12 +155,14 @@ impl FrameBuilder {
         Frame(self.raw.freeze(meta))
     }
 
+    #[inline]
     fn first_end(&self) -> usize {
         self.group
             .as_ref()
             .map_or_else(|| self.raw.len(), |(end, _)| *end)
     }
 
+    #[inline]
     fn writable(&self) {
         assert!(
             self.group.is_none(),
@@ -170,15 +174,18 @@ impl FrameBuilder {
 // SAFETY: `chunk_mut` hands out spare capacity, `advance_mut` counts only what fits it, and
 // `remaining_mut` never promises more than `reserve` can give.
 unsafe impl BufMut for FrameBuilder {
+    #[inline]
     fn remaining_mut(&self) -> usize {
         FRAME_BYTES_MAX - self.raw.len()
     }
 
+    #[inline]
     unsafe fn advance_mut(&mut self, n: usize) {
         // SAFETY: the caller of `advance_mut` promises that these bytes are initialised.
         unsafe { self.raw.advance(n) };
     }
 
+    #[inline]
     fn chunk_mut(&mut self) -> &mut UninitSlice {
         self.writable();
         if self.raw.spare().is_empty() {
@@ -187,6 +194,7 @@ unsafe impl BufMut for FrameBuilder {
         self.raw.spare().into()
     }
 
+    #[inline]
     fn put_slice(&mut self, bytes: &[u8]) {
         self.writable();
         self.raw.extend(bytes);
@@ -194,6 +202,7 @@ unsafe impl BufMut for FrameBuilder {
 }
 
 impl io::Write for FrameBuilder {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.len() > self.remaining_mut() {
             return Err(io::Error::new(

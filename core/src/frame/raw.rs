@@ -99,25 +99,30 @@ impl Unique {
         Self { ptr }
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: written in `with_capacity`, alive until this value drops or is frozen.
         unsafe { self.ptr.as_ref() }
     }
 
+    #[inline]
     fn header_mut(&mut self) -> &mut Header {
         // SAFETY: as in `header`, and `&mut self` is the only way to the memory.
         unsafe { self.ptr.as_mut() }
     }
 
+    #[inline]
     fn data(&self) -> *mut u8 {
         // SAFETY: one header past the start is inside, or at the end of, the same allocation.
         unsafe { self.ptr.as_ptr().add(1) }.cast()
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.header().len as usize
     }
 
+    #[inline]
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         let len = self.len();
         // SAFETY: the first `len` bytes are initialised (kept by `advance`), and `&mut self` makes the
@@ -126,11 +131,16 @@ impl Unique {
     }
 
     /// Makes room for `more` further bytes, at least doubling when it must grow.
+    #[inline]
     pub(super) fn reserve(&mut self, more: usize) {
-        let (len, old) = (self.len(), self.header().capacity as usize);
-        if old - len >= more {
-            return;
+        if self.header().capacity as usize - self.len() < more {
+            self.grow(more);
         }
+    }
+
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let (len, old) = (self.len(), self.header().capacity as usize);
         let needed = len + more;
         assert!(
             needed <= FRAME_BYTES_MAX,
@@ -149,6 +159,7 @@ impl Unique {
     }
 
     /// The capacity not yet written.
+    #[inline]
     pub(super) fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
         let (len, capacity) = (self.len(), self.header().capacity as usize);
         // SAFETY: `len <= capacity`, so this stays in the allocation.
@@ -161,6 +172,7 @@ impl Unique {
     ///
     /// # Safety
     /// The caller has initialised the first `n` bytes of the spare capacity.
+    #[inline]
     pub(super) unsafe fn advance(&mut self, n: usize) {
         let header = self.header_mut();
         assert!(
@@ -170,6 +182,7 @@ impl Unique {
         header.len += n as u32;
     }
 
+    #[inline]
     pub(super) fn extend(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
         let (into, from) = (self.spare().as_mut_ptr().cast::<u8>(), bytes.as_ptr());
@@ -179,6 +192,7 @@ impl Unique {
         unsafe { self.advance(bytes.len()) };
     }
 
+    #[inline]
     pub(super) fn freeze(mut self, meta: Meta) -> Shared {
         debug_assert!(meta.start <= meta.payload && meta.payload <= meta.first_end);
         debug_assert!(meta.first_end <= meta.end && meta.end as usize <= self.len());
@@ -225,15 +239,18 @@ unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
 
 impl Shared {
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: this value owns one reference, so the memory is alive.
         unsafe { self.ptr.as_ref() }
     }
 
+    #[inline]
     pub(super) fn meta(&self) -> &Meta {
         &self.header().meta
     }
 
+    #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         self.header().witness.read();
         // SAFETY: one header past the start is inside, or at the end of, the same allocation.
