@@ -4,6 +4,8 @@
 //! until all have them, and publishes again: nobody saves wake-ups by being late. Where others wake a
 //! task each, the shard's pump is woken too, by its doorbell; across threads both sides sleep and are
 //! woken by the system. The channels are drained without any waking.
+//! Where both sides sleep between messages, what the system takes for waking two threads is a floor under
+//! every ratio; it is measured beside them, with nothing delivered.
 //! What it cannot show: the socket behind each reader, which costs more than all of this (`turn.rs`).
 
 use std::{
@@ -173,6 +175,49 @@ impl Done {
     }
 }
 
+/// The floor under both: two threads that wake each other once a publish, and deliver nothing.
+fn waking_alone() -> impl FnMut(u64) -> Duration {
+    let done = Done::new();
+    let asked = Arc::new(AtomicU64::new(0));
+    let (theirs, seen) = (done.clone(), asked.clone());
+    let other = thread::spawn(move || {
+        let mut answered = 0;
+        loop {
+            match seen.load(Ordering::Acquire) {
+                // Ends with the benchmark.
+                u64::MAX => return,
+                asked if asked == answered => thread::park(),
+                asked => {
+                    answered = asked;
+                    theirs.add(1);
+                }
+            }
+        }
+    });
+    let other = Ending(other.thread().clone(), asked);
+    move |publishes| {
+        let Ending(thread, asked) = &other;
+        process_time(|| {
+            for _ in 0..publishes {
+                done.expect(1);
+                asked.fetch_add(1, Ordering::AcqRel);
+                thread.unpark();
+                done.wait();
+            }
+        })
+    }
+}
+
+/// Ends the other thread with the contender.
+struct Ending(Thread, Arc<AtomicU64>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.1.store(u64::MAX, Ordering::Release);
+        self.0.unpark();
+    }
+}
+
 /// A task for each reader, on the workers of a runtime for many threads.
 fn task_each_on_workers(readers: usize, burst: u64) -> impl FnMut(u64) -> Duration {
     let workers = thread::available_parallelism().map_or(2, |n| n.get());
@@ -337,6 +382,7 @@ fn one_thread<'a>(title: &'static str, readers: usize, publishes: u64) -> Match<
 
 fn many_threads<'a>(title: &'static str, readers: usize, publishes: u64) -> Match<'a> {
     Match::new(title, "delivery", readers as u64, publishes)
+        .enter("nobody: two threads wake each other", waking_alone())
         .enter("shard on its thread", driven(readers, 1))
         .enter(
             "shard on its thread, 16 messages a wake",
@@ -355,6 +401,12 @@ fn many_threads<'a>(title: &'static str, readers: usize, publishes: u64) -> Matc
             "tokio broadcast, a task each",
             "shard on its thread",
             Bound::AtLeast(100.0),
+        )
+        .expect(
+            "tokio broadcast / two threads that wake each other",
+            "tokio broadcast, a task each",
+            "nobody: two threads wake each other",
+            Bound::None,
         )
         .expect(
             "the same, both woken for 16 messages",

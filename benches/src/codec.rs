@@ -1,12 +1,12 @@
-//! What the codec benches measure: streams of masked frames, an event of sixty bytes, payloads.
+//! What the codec benches measure: streams of masked frames, an event of sixty bytes, events to send.
 //!
 //! Both `benches/codec.rs` (wall time, with rivals) and `instructions/codec.rs` (instructions) use
 //! it, so that both speak of the same bytes.
 
 use std::io::{self, Read, Write};
 
-use ringside_proto::ws::{OpCode, encode_masked_frame};
-use serde::Serialize;
+use ringside_proto::ws::{Decoder, Event, Limits, OpCode, Role, encode_masked_frame};
+use serde::{Deserialize, Serialize};
 
 /// Bytes of the payloads that are unmasked: below and above every boundary of lengths and caches.
 pub const FRAME_BYTES: [usize; 6] = [16, 60, 125, 512, 4_096, 65_000];
@@ -16,8 +16,8 @@ pub const EVENT: &str = r#"2["input",{"seq":4711,"dx":-0.5,"dy":1,"fire":true,"t
 
 const _: () = assert!(EVENT.len() == 60);
 
-/// The arguments of [`EVENT`].
-#[derive(Debug, serde::Deserialize)]
+/// The argument of [`EVENT`].
+#[derive(Debug, Deserialize)]
 pub struct Input {
     /// A running number.
     pub seq: u32,
@@ -31,18 +31,26 @@ pub struct Input {
     pub t: u64,
 }
 
-/// The argument of an event that is sent: its JSON is about as long as it says.
-#[derive(Debug, Serialize)]
+/// The argument of an event that is sent, as the state of one player.
+#[derive(Clone, Debug, Serialize)]
 pub struct State {
     id: u32,
     x: f32,
     y: f32,
-    name: String,
+    n: String,
 }
 
-/// Arguments whose event is near `bytes` bytes long.
+/// The name under which a [`State`] is sent.
+pub const STATE: &str = "s";
+
+/// A state whose JSON has so many bytes: at least 32.
 pub fn state(bytes: usize) -> State {
-    State { id: 7, x: 1.5, y: -2.25, name: "p".repeat(bytes.saturating_sub(38)) }
+    State {
+        id: 7,
+        x: 1.5,
+        y: -2.5,
+        n: "p".repeat(bytes - 32),
+    }
 }
 
 /// A stream of masked frames of one size, and how many there are: at least sixteen, some 64 KiB.
@@ -69,7 +77,11 @@ pub struct Endless {
 impl Endless {
     /// Over this stream.
     pub const fn new(stream: Vec<u8>) -> Self {
-        Self { stream, at: 0, written: 0 }
+        Self {
+            stream,
+            at: 0,
+            written: 0,
+        }
     }
 }
 
@@ -93,5 +105,69 @@ impl Write for Endless {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Our reading side, as the gateway has it: one scratch buffer, frames decoded where they lie.
+#[derive(Debug)]
+pub struct Reading {
+    stream: Endless,
+    scratch: Vec<u8>,
+    decoder: Decoder,
+}
+
+/// Bytes of a shard's scratch buffer.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+impl Reading {
+    /// Reads this stream for ever.
+    pub fn new(stream: Vec<u8>) -> Self {
+        Self {
+            stream: Endless::new(stream),
+            scratch: vec![0; SCRATCH_BYTES],
+            decoder: Decoder::new(Role::Server, Limits::default()),
+        }
+    }
+
+    /// Reads once and hands out the payload of every message that is complete; returns how many.
+    ///
+    /// # Panics
+    /// The stream is not what it should be.
+    pub fn read(&mut self, mut each: impl FnMut(&[u8])) -> usize {
+        let read = self.stream.read(&mut self.scratch);
+        let len = read.expect("memory can be read");
+        let mut input = self.decoder.input(&mut self.scratch[..len]);
+        let mut count = 0;
+        while let Some(event) = input.next().expect("the stream is well formed") {
+            match event {
+                Event::Text(text) => each(text.as_bytes()),
+                Event::Binary(bytes) => each(bytes),
+                other => panic!("{other:?}"),
+            }
+            count += 1;
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_has_the_bytes_it_was_asked_for() {
+        for bytes in [32, 512] {
+            let json = serde_json::to_string(&state(bytes)).expect("it is a plain struct");
+            assert_eq!(json.len(), bytes);
+        }
+    }
+
+    #[test]
+    fn every_frame_of_the_stream_is_read() {
+        let (stream, count) = frames(OpCode::Text, 60);
+        let mut reading = Reading::new(stream);
+        let mut bytes = 0;
+        assert_eq!(reading.read(|payload| bytes += payload.len()), count);
+        assert_eq!(bytes, 60 * count);
     }
 }

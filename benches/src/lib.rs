@@ -3,6 +3,7 @@
 //! The benchmarks themselves are in `benches/` (wall time) and `instructions/` (instruction counts);
 //! rivals, in `rivals/`, are outside the workspace. Nothing here is for use elsewhere.
 
+pub mod codec;
 pub mod compare;
 pub mod cost;
 pub mod load;

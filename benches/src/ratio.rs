@@ -41,7 +41,7 @@ pub enum Bound {
 
 /// Contenders for the same work.
 pub struct Match<'a> {
-    title: &'static str,
+    title: String,
     /// What the figures are of: a delivery, a message.
     unit: &'static str,
     /// Units in one operation.
@@ -54,9 +54,9 @@ pub struct Match<'a> {
 
 impl<'a> Match<'a> {
     /// A match over rounds of `operations`, each of which is `units` of `unit`.
-    pub fn new(title: &'static str, unit: &'static str, units: u64, operations: u64) -> Self {
+    pub fn new(title: impl Into<String>, unit: &'static str, units: u64, operations: u64) -> Self {
         Self {
-            title,
+            title: title.into(),
             unit,
             units: units as f64,
             operations,
@@ -95,7 +95,7 @@ impl<'a> Match<'a> {
     /// its groups come first.
     pub fn play(mut self, rounds: usize, criterion: Option<&mut Criterion>) -> bool {
         if let Some(criterion) = criterion {
-            let mut group = criterion.benchmark_group(self.title);
+            let mut group = criterion.benchmark_group(&self.title);
             group.sample_size(20);
             group.warm_up_time(Duration::from_millis(200));
             group.measurement_time(Duration::from_secs(1));
@@ -157,7 +157,7 @@ impl<'a> Match<'a> {
                 Bound::None => (String::from("-"), true),
             };
             let verdict = if holds { "" } else { "  MISSED" };
-            store(self.title, goal, median, holds);
+            store(&self.title, goal, median, holds);
             println!(
                 "  {:<52} {median:>8.2}x ({low:.2}-{high:.2})  {bound}{verdict}",
                 goal.what
