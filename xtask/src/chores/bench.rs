@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::rivals::{build_ours, build_rivals, program, programs};
 use crate::repo::Repo;
-use crate::steps::need::{Need, find};
+use crate::steps::need::{Need, crate_bin};
 use crate::steps::runner::{self, Choice};
 use crate::steps::{Cmd, Step};
 
@@ -49,7 +49,8 @@ const DEADLINE: Duration = Duration::from_secs(40 * 60);
 /// Which of the stored results is the baseline.
 const BASELINE: &str = "benches/results/BASELINE";
 
-/// The version of the runner must be that of the crate.
+/// Runs what counts instructions; its version must be that of the crate.
+const RUNNER: &str = "gungraun-runner";
 const RUNNER_VERSION: &str = "0.20.0";
 
 /// Runs the steps of `bench`.
@@ -138,21 +139,18 @@ fn steps(repo: &Repo, args: &Args) -> Vec<Step> {
         )
         .deadline(DEADLINE),
         Step::commands(
-            "runner",
-            "the runner of instruction counts",
-            runner_install(repo),
-        )
-        .deadline(DEADLINE),
-        Step::commands(
             "instructions",
             "instruction counts of the hot paths",
             vec![counted],
         )
-        .after(&["runner"])
         .needs(Need::Debian {
             program: "valgrind",
             package: "valgrind",
             instead: None,
+        })
+        .needs(Need::Crate {
+            name: RUNNER,
+            version: RUNNER_VERSION,
         })
         .deadline(DEADLINE),
         Step::commands("ratios", "contenders within one process", vec![played]).deadline(DEADLINE),
@@ -294,37 +292,12 @@ pub(super) fn flags_without_seeds() -> String {
     }
 }
 
-/// Where programs that the benches need are installed.
-fn tools(repo: &Repo) -> PathBuf {
-    repo.target().join("bench/tools")
-}
-
+/// The search path, with the runner of instruction counts first.
 fn with_tools(repo: &Repo) -> std::ffi::OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut all = vec![tools(repo).join("bin")];
+    let mut all = vec![crate_bin(repo, RUNNER, RUNNER_VERSION)];
     all.extend(std::env::split_paths(&path));
     std::env::join_paths(all).unwrap_or(path)
-}
-
-/// Installs the runner of instruction counts, if no one has.
-fn runner_install(repo: &Repo) -> Vec<Cmd> {
-    let name = "gungraun-runner";
-    if find(name).is_some() || tools(repo).join("bin").join(name).is_file() {
-        return Vec::new();
-    }
-    let root = tools(repo).display().to_string();
-    vec![Cmd::new(
-        "cargo",
-        [
-            "install",
-            name,
-            "--version",
-            RUNNER_VERSION,
-            "--locked",
-            "--root",
-            &root,
-        ],
-    )]
 }
 
 /// Makes the result the baseline, under its own date and commit.

@@ -9,14 +9,15 @@ use std::time::Duration;
 use super::test;
 use crate::repo::Repo;
 use crate::steps::count::Runner;
-use crate::steps::need::Need;
+use crate::steps::need::{Need, crate_bin};
 use crate::steps::runner::{self, Choice};
 use crate::steps::{Cmd, Step};
 
 /// Test everything, however long it takes.
 ///
-/// That is: all of `cargo xtask test`, then documentation built with warnings denied, Autobahn's cases,
-/// stock clients behind nginx and haproxy, a thousand hostile peers, and fuzzing.
+/// That is: all of `cargo xtask test`, then documentation built with warnings denied, stock clients behind
+/// nginx and haproxy, a thousand hostile peers, models of the core and its stress tests under the thread
+/// sanitizer, the codecs against other people's, their coverage, Autobahn's cases, and fuzzing.
 /// Takes the same options as `test` and reports in the same way. Run it before a release, and
 /// before a change that touches more than one folder is called done.
 #[derive(Debug, clap::Args)]
@@ -88,6 +89,38 @@ fn steps(repo: &Repo) -> Vec<Step> {
                 .counted_by(Runner::CargoTest),
         ],
     ));
+    steps.push(
+        Step::commands(
+            "differential",
+            "a hundred thousand random packets through our codecs and through other people's",
+            vec![
+                Cmd::new("cargo", DIFFERENTIAL.split(' '))
+                    .env("RINGSIDE_PACKETS", "100000")
+                    .counted_by(Runner::CargoTest),
+            ],
+        )
+        .after(&["build"])
+        .needs(Need::Node)
+        .needs(Need::Npm("tests/differential")),
+    );
+    steps.push(
+        Step::commands(
+            "coverage",
+            "how many lines of proto its own tests reach: at least 95 of 100",
+            vec![
+                Cmd::new(
+                    crate_bin(repo, TARPAULIN.0, TARPAULIN.1).join(TARPAULIN.0),
+                    COVERAGE.split(' '),
+                )
+                // What is inlined has no lines left to count.
+                .env("CARGO_PROFILE_TEST_OPT_LEVEL", "0"),
+            ],
+        )
+        .needs(Need::Crate {
+            name: TARPAULIN.0,
+            version: TARPAULIN.1,
+        }),
+    );
     let suppressions = repo.path("core/tests/tsan.txt");
     steps.push(Step::commands(
         "tsan",
@@ -119,6 +152,12 @@ fn steps(repo: &Repo) -> Vec<Step> {
     steps
 }
 
+/// Every comparison with Node's parsers and with tungstenite.
+const DIFFERENTIAL: &str = "test -p ringside-tests --test proto_reference";
+/// Counts lines; it reads the compiler's counters itself, so nothing of LLVM must be installed.
+const TARPAULIN: (&str, &str) = ("cargo-tarpaulin", "0.37.5");
+/// Only `proto`'s own unit and integration tests, and only its own lines.
+const COVERAGE: &str = "tarpaulin --engine llvm -p ringside-proto --lib --tests --include-files proto/src/* --skip-clean --target-dir target/coverage --out Stdout --fail-under 95";
 /// Its own target folder: the flags would throw the usual build away.
 const LOOM: &str =
     "test -p ringside-core --no-default-features --release --lib loom --target-dir target/loom";

@@ -1,7 +1,7 @@
 //! What a step needs of the machine, and how to get it there.
 //!
 //! Promises: what is there already is left alone; what can be installed without asking is (Debian's
-//! packages as root, `npm ci` from a committed lockfile); what cannot fails with its name and the
+//! packages as root, `npm ci` from a committed lockfile, a crate's program in one version); what cannot fails with its name and the
 //! one command that mends it. Leaves out: Rust, Node and npm themselves, which the README names as
 //! given.
 
@@ -14,7 +14,8 @@ use std::{env, fs};
 use super::{Cmd, child};
 use crate::repo::Repo;
 
-/// Downloading Chromium over a slow line fits; a hanging mirror does not.
+/// Downloading Chromium over a slow line fits, and building a crate's program on two busy cores; a
+/// hanging mirror does not.
 const INSTALL_DEADLINE: Duration = Duration::from_secs(10 * 60);
 
 /// The oldest Node whose test runner the tests are written for.
@@ -34,6 +35,13 @@ pub enum Need {
     },
     /// Node and npm, new enough.
     Node,
+    /// A program of the crate of the same name, in this version, under `target/tools`.
+    Crate {
+        /// The name of program and crate.
+        name: &'static str,
+        /// The exact version.
+        version: &'static str,
+    },
     /// What the `package-lock.json` in this folder lists, installed beside it.
     Npm(&'static str),
 }
@@ -58,6 +66,7 @@ impl Need {
                 install_debian(repo, program, package, log)
             }
             Self::Node => node().map(|()| None),
+            Self::Crate { name, version } => install_crate(repo, name, version, log),
             Self::Npm(folder) => npm_ci(repo, folder, log),
         }
     }
@@ -101,6 +110,45 @@ fn install_debian(
         return Err(format!("{mend}\n{}", ended.output));
     }
     Ok(Some(format!("{package} (apt-get)")))
+}
+
+/// The folder of a crate's program; another version has another.
+pub fn crate_bin(repo: &Repo, name: &str, version: &str) -> PathBuf {
+    let root = repo
+        .target()
+        .join("tools")
+        .join(format!("{name}-{version}"));
+    root.join("bin")
+}
+
+fn install_crate(
+    repo: &Repo,
+    name: &str,
+    version: &str,
+    log: &Path,
+) -> Result<Option<String>, String> {
+    let bin = crate_bin(repo, name, version);
+    if bin.join(name).is_file() {
+        return Ok(None);
+    }
+    let root = bin.with_file_name("").display().to_string();
+    let words = [
+        "install",
+        name,
+        "--version",
+        version,
+        "--locked",
+        "--root",
+        &root,
+    ];
+    let install = Cmd::new("cargo", words);
+    let mend = format!("{name} is missing. Mend: {}", install.line());
+    let ended = child::run(repo, &install, log, INSTALL_DEADLINE, false)
+        .map_err(|error| format!("{mend}\n{error}"))?;
+    if !ended.well {
+        return Err(format!("{mend}\n{}", ended.output));
+    }
+    Ok(Some(format!("{name} {version} (cargo install)")))
 }
 
 fn node() -> Result<(), String> {
