@@ -96,6 +96,9 @@ pub struct Outcome {
     pub generator_us: f64,
     /// Share of one core we used ourselves. Near 1 the figures are ours, not the server's.
     pub generator_busy: f64,
+    /// Bytes resident here for each connection, after connecting and before the first message.
+    #[serde(default)]
+    pub generator_bytes_per_connection: f64,
     /// Load average of the machine at the end.
     pub machine_load: f64,
 }

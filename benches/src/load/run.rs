@@ -75,6 +75,8 @@ pub fn run(plan: Plan, mut tell: impl FnMut(Progress)) -> Result<Outcome, Failed
     let mut outcome = Outcome::default();
 
     let empty = read()?;
+    let own = Server::new(std::process::id());
+    let own_empty = own.read().ok();
     let start = Instant::now();
     ramp(&mut swarm, &mut worker, &mut tell)?;
     outcome.ramp_s = start.elapsed().as_secs_f64();
@@ -87,6 +89,10 @@ pub fn run(plan: Plan, mut tell: impl FnMut(Progress)) -> Result<Outcome, Failed
         |_, _| {},
     )?;
     let connected = read()?;
+    if let (Some(empty), Ok(connected)) = (own_empty, own.read()) {
+        let grown = connected.resident.saturating_sub(empty.resident) as f64;
+        outcome.generator_bytes_per_connection = grown / outcome.connections.max(1) as f64;
+    }
 
     worker.begin(&mut swarm);
     let start = Instant::now();

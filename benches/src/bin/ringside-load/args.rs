@@ -64,7 +64,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) html: Option<PathBuf>,
     /// What must hold, else the exit code is 1: p50, p90, p99, p99.9, max (ms), rate (a second), lost,
-    /// missing, cpu, user (us), memory (bytes a connection); for example `p99<20` or `lost<=0`
+    /// missing, cpu, user (us), memory (bytes a connection), connects (a second); of the generator itself
+    /// own-busy (share of a core) and own-memory (bytes a connection); for example `p99<20` or `lost<=0`
     #[arg(long = "objective", value_name = "WHAT<=NUMBER")]
     pub(crate) objectives: Vec<Objective>,
     /// No progress bar and no summary

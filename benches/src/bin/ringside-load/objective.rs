@@ -26,7 +26,20 @@ pub(crate) struct Verdict {
 }
 
 const FIGURES: &[&str] = &[
-    "p50", "p90", "p99", "p99.9", "max", "rate", "lost", "missing", "cpu", "user", "memory",
+    "p50",
+    "p90",
+    "p99",
+    "p99.9",
+    "max",
+    "rate",
+    "lost",
+    "missing",
+    "cpu",
+    "user",
+    "memory",
+    "connects",
+    "own-busy",
+    "own-memory",
 ];
 
 impl FromStr for Objective {
@@ -63,6 +76,9 @@ impl Objective {
             "rate" => Some(outcome.delivered_per_s),
             "lost" => Some(outcome.lost as f64),
             "missing" => Some(outcome.missing as f64),
+            "connects" => Some(outcome.connects_per_s),
+            "own-busy" => Some(outcome.generator_busy),
+            "own-memory" => Some(outcome.generator_bytes_per_connection),
             "cpu" => server.map(|cost| cost.cpu_us),
             "user" => server.map(|cost| cost.user_us),
             _ => server.map(|cost| cost.bytes_per_connection),

@@ -56,9 +56,10 @@ fn figures(outcome: &Outcome) -> Vec<(String, String)> {
     rows.push((
         "generator".to_owned(),
         format!(
-            "{:.2} us a message received, {:.0} % of a core; machine load {:.1}",
+            "{:.2} us a message received, {:.1} % of a core, {:.0} bytes a connection; machine load {:.1}",
             outcome.generator_us,
             outcome.generator_busy * 100.0,
+            outcome.generator_bytes_per_connection,
             outcome.machine_load
         ),
     ));
