@@ -175,7 +175,7 @@ pub enum ReplayError {
     Format,
     /// It was made by a game with another schema.
     Schema,
-    /// It ends in the middle of a record, or its ticks go backwards.
+    /// It ends in the middle of a record, its ticks go backwards, or a frame is of another tick.
     Damaged,
     /// It does not begin with a keyframe, or has no frame.
     Empty,
@@ -291,7 +291,10 @@ impl<'a> Replay<'a> {
             self.decoder.restart(entry.tick);
         }
         let frame = &self.bytes[entry.start..entry.end];
-        self.decoder.read(frame).map_err(ReplayError::Frame)?;
+        let info = self.decoder.read(frame).map_err(ReplayError::Frame)?;
+        if info.tick != entry.tick {
+            return Err(ReplayError::Damaged);
+        }
         self.next += 1;
         Ok(Some(entry.tick))
     }

@@ -3,7 +3,8 @@
 //! Promises: works with the stable toolchain and a C++ compiler alone, since coverage comes from
 //! LLVM's own pass and libFuzzer from the crate that carries it; a crash leaves its input under
 //! `target/fuzz/artifacts/TARGET/` and is shown. What was found worth keeping grows under
-//! `target/fuzz/corpus/TARGET/`; seeds come from `tests/fuzz/corpus/TARGET/` if it exists. Leaves
+//! `target/fuzz/corpus/TARGET/`; seeds come from `tests/fuzz/corpus/TARGET/`, words from
+//! `tests/fuzz/dictionaries/TARGET.dict`, where there are any. Leaves
 //! out: sanitizers, which need a nightly.
 
 use std::fs;
@@ -100,6 +101,12 @@ fn steps(repo: &Repo, args: &Args) -> Result<Vec<Step>, String> {
                 format!("-artifact_prefix={}/", artifacts.display()),
             ],
         );
+        let words = repo
+            .path("tests/fuzz/dictionaries")
+            .join(format!("{name}.dict"));
+        if words.is_file() {
+            fuzz.args.push(format!("-dict={}", words.display()).into());
+        }
         fuzz.args.push(corpus.into());
         let seeds = repo.path("tests/fuzz/corpus").join(&name);
         if seeds.is_dir() {

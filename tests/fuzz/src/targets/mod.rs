@@ -6,6 +6,10 @@ pub mod handshake;
 pub mod inflate;
 pub mod json;
 pub mod msgpack;
+pub mod netcode_frames;
+pub mod netcode_input;
+pub mod netcode_replay;
+pub mod netcode_session;
 pub mod socketio_acks;
 pub mod socketio_assembly;
 pub mod socketio_namespaces;
@@ -27,6 +31,10 @@ pub const ALL: &[(&str, Run)] = &[
     ("inflate", inflate::run),
     ("json", json::run),
     ("msgpack", msgpack::run),
+    ("netcode_frames", netcode_frames::run),
+    ("netcode_input", netcode_input::run),
+    ("netcode_replay", netcode_replay::run),
+    ("netcode_session", netcode_session::run),
     ("socketio_acks", socketio_acks::run),
     ("socketio_assembly", socketio_assembly::run),
     ("socketio_namespaces", socketio_namespaces::run),
