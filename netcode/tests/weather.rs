@@ -1,5 +1,7 @@
 //! Loss, reordering, duplication, late acknowledgements, moving views: every tick a client shows
 //! is right, or the client has not shown it.
+//!
+//! `RINGSIDE_WEATHER_SEEDS` sets how many kinds of weather each scene is seen in.
 
 mod theatre;
 
@@ -12,7 +14,18 @@ use theatre::{Client, INTERVAL, Tally, Theatre};
 const MS: Duration = Duration::from_millis(1);
 
 fn run(delivery: Delivery, down: LinkConfig, ack_ticks: u32, seed: u64, roam: bool) -> Tally {
-    let mut theatre = Theatre::new(Variant::J100, 100, 4);
+    let theatre = Theatre::new(Variant::J100, 100, 4);
+    run_scene(theatre, delivery, down, ack_ticks, seed, roam)
+}
+
+fn run_scene(
+    mut theatre: Theatre,
+    delivery: Delivery,
+    down: LinkConfig,
+    ack_ticks: u32,
+    seed: u64,
+    roam: bool,
+) -> Tally {
     let config = ViewerConfig {
         delivery,
         frame_bytes_max: if delivery == Delivery::Datagram {
@@ -87,6 +100,33 @@ fn datagrams_reordered_and_duplicated() {
                 tally.stale > 0,
                 "copies and stragglers are turned away: {tally:?}"
             );
+        }
+    }
+}
+
+#[test]
+fn every_scene_in_bad_weather() {
+    let seeds: u64 = std::env::var("RINGSIDE_WEATHER_SEEDS")
+        .map_or(1, |text| text.parse().expect("a number of seeds"));
+    for variant in [Variant::J100, Variant::M100, Variant::M30] {
+        for n in [100, 500] {
+            for loss in [0, 20, 100] {
+                let down = LinkConfig {
+                    latency: 40 * MS,
+                    jitter: 60 * MS,
+                    loss,
+                    duplication: 50,
+                    reordering: 50,
+                    ..LinkConfig::default()
+                };
+                for seed in 0..seeds {
+                    let ack_ticks = 1 + (u32::from(loss) + seed as u32 * 7) % 16;
+                    let theatre = Theatre::new(variant, n, 4);
+                    let tally =
+                        run_scene(theatre, Delivery::Datagram, down, ack_ticks, seed, false);
+                    expect(tally, loss, true);
+                }
+            }
         }
     }
 }

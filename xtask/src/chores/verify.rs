@@ -3,6 +3,7 @@
 //! To add a step, append it in [`steps`] with its own deadline. Promises: the same report as
 //! `test`, over both lists.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use crate::steps::{Cmd, Step};
 ///
 /// That is: all of `cargo xtask test`, then documentation built with warnings denied, stock clients behind
 /// nginx and haproxy, a thousand hostile peers, models of the core and its stress tests under the thread
-/// sanitizer, the codecs against other people's, their coverage, Autobahn's cases, and fuzzing.
+/// sanitizer, the codecs against other people's, their coverage, a million snapshots, a rival's encoder
+/// beside ours, Autobahn's cases, and fuzzing.
 /// Takes the same options as `test` and reports in the same way. Run it before a release, and
 /// before a change that touches more than one folder is called done.
 #[derive(Debug, clap::Args)]
@@ -136,6 +138,39 @@ fn steps(repo: &Repo) -> Vec<Step> {
                 .counted_by(Runner::CargoTest),
         ],
     ));
+    steps.push(
+        Step::commands(
+            "netcode",
+            "a million random frames through both decoders, and longer random sessions and weather",
+            vec![
+                Cmd::new("cargo", NETCODE.split(' '))
+                    .env("RINGSIDE_JS_FRAMES", "1000000")
+                    .env("RINGSIDE_WEATHER_SEEDS", "20")
+                    .env("PROPTEST_CASES", "20000")
+                    .counted_by(Runner::CargoTest),
+            ],
+        )
+        .needs(Need::Node),
+    );
+    steps.push(
+        Step::commands(
+            "snapshot-rival",
+            "snapshots of ARENA-N beside Colyseus' schema encoder, in turns",
+            vec![
+                Cmd::new("cargo", ARENA_N.split(' ')),
+                Cmd::new(
+                    "node",
+                    ["bench.mjs", "3"]
+                        .map(OsString::from)
+                        .into_iter()
+                        .chain([repo.target().join("release/examples/arena_n").into()]),
+                )
+                .dir(repo.path("benches/rivals/colyseus-schema")),
+            ],
+        )
+        .needs(Need::Node)
+        .needs(Need::Npm("benches/rivals/colyseus-schema")),
+    );
     steps.push(Step::commands(
         "conformance",
         "Autobahn's core cases against the bare WebSocket route",
@@ -158,6 +193,10 @@ const DIFFERENTIAL: &str = "test -p ringside-tests --test proto_reference";
 const TARPAULIN: (&str, &str) = ("cargo-tarpaulin", "0.37.5");
 /// Only `proto`'s own unit and integration tests, and only its own lines.
 const COVERAGE: &str = "tarpaulin --engine llvm -p ringside-proto --lib --tests --include-files proto/src/* --skip-clean --target-dir target/coverage --out Stdout --fail-under 95";
+/// Everything of netcode that has a long form; the environment says how long.
+const NETCODE: &str = "test -p ringside-netcode --release --tests";
+/// The program that measures ARENA-N.
+const ARENA_N: &str = "build -p ringside-netcode --release --example arena_n";
 /// Its own target folder: the flags would throw the usual build away.
 const LOOM: &str =
     "test -p ringside-core --no-default-features --release --lib loom --target-dir target/loom";
