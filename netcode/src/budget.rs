@@ -102,6 +102,10 @@ impl ByteBudget {
         }
     }
 
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.sent.capacity() * size_of::<(Duration, u32)>()
+    }
+
     /// The bytes granted in any second.
     pub fn bytes_per_second(&self) -> u32 {
         self.bytes_per_second

@@ -75,6 +75,10 @@ impl Flow {
         self.sent.len()
     }
 
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.sent.capacity() * size_of::<(Tick, Duration)>()
+    }
+
     /// How many frames may be in flight: one for each interval that the round trip, with its usual
     /// variation, takes or begins; a few more where frames get lost. Once several were given up
     /// in a row the path is silent, and it is one at a time.

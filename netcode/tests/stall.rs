@@ -1,4 +1,5 @@
-//! A client that stops reading for twenty seconds gets one conflated frame, not a backlog.
+//! A client that stops reading for twenty seconds gets one conflated frame, not a backlog, and
+//! costs no memory meanwhile.
 
 mod theatre;
 
@@ -24,6 +25,11 @@ fn delivered_after_a_stall(delivery: Delivery) -> (usize, usize, usize) {
     for _ in 0..100 {
         theatre.tick(&mut clients);
     }
+    let memory = |theatre: &Theatre, clients: &[Client]| {
+        theatre.world.memory_bytes() + clients[0].viewer.memory_bytes()
+    };
+    let before = memory(&theatre, &clients);
+    let mut most = before;
     assert_eq!(
         clients[0].tally.held_in_flight, 0,
         "a healthy client is never held"
@@ -35,7 +41,11 @@ fn delivered_after_a_stall(delivery: Delivery) -> (usize, usize, usize) {
     while theatre.now < stall_ends {
         waiting_max = waiting_max.max(clients[0].down.in_flight());
         theatre.tick(&mut clients);
+        most = most.max(memory(&theatre, &clients));
     }
+    println!("{delivery:?}: {before} bytes before the stall, at most {most} in it");
+    // A full frame of 500 entities, once, is larger than the deltas before it.
+    assert!(most <= before + 16 * 1024, "{before} bytes became {most}");
     let burst = clients[0].burst;
     let waited = clients[0].sent.len() - sent_before;
     for _ in 0..40 {

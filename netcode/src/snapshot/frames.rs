@@ -267,6 +267,13 @@ impl FrameSet {
         FrameIndex(self.frames.len() as u32 - 1)
     }
 
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.blocks.capacity()
+            + self.headers.capacity()
+            + self.parts.capacity() * size_of::<BlockRef>()
+            + self.frames.capacity() * size_of::<Entry>()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.blocks.clear();
         self.headers.clear();

@@ -17,6 +17,7 @@
 //! Left out: transports, events, and strings, which belong to reliable messages.
 
 mod block;
+mod capture;
 mod decoder;
 mod frames;
 mod layers;
@@ -27,11 +28,12 @@ mod state;
 mod viewer;
 mod world;
 
+pub use capture::Capture;
 pub use decoder::{Decoder, Entity, FrameError, FrameInfo};
 pub use frames::{Feedback, FrameIndex, FrameSet};
 pub use layers::{CELLS_MAX, LAYERS_MAX, LayerId, Layers};
 pub use viewer::{Delivery, FrameRequest, Held, Owner, Viewer, ViewerConfig, ViewerStats};
-pub use world::{Capture, EncodeCounters, World};
+pub use world::{EncodeCounters, World};
 
 use core::fmt;
 

@@ -87,6 +87,12 @@ impl CellState {
         &self.values[column * n..][..n]
     }
 
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.ids.capacity() * size_of::<EntityId>()
+            + self.values.capacity() * size_of::<u32>()
+    }
+
     pub fn clear(&mut self) {
         self.ids.clear();
         self.values.clear();

@@ -9,13 +9,14 @@
 //! It does not decide who sees what: entities come with their cell, viewers with their view.
 
 use super::block::{Known, Scratch, put_delta, put_full};
+use super::capture::{Capture, Staged};
 use super::frames::{FrameIndex, FrameSet, Shape};
-use super::layers::{LayerId, Layers};
+use super::layers::Layers;
 use super::state::{CellState, Layout};
 use super::{CellId, EntityId};
 use crate::Tick;
 use crate::bits::BitWriter;
-use crate::schema::Replicate;
+use core::ops::Range;
 use std::collections::VecDeque;
 
 /// Snapshots of the past that blocks can be made against. Baselines older than 32 snapshots are
@@ -39,9 +40,9 @@ struct Cached {
 }
 
 #[derive(Debug, Default)]
-struct Past {
-    tick: Tick,
-    cells: Vec<CellState>,
+pub(super) struct Past {
+    pub tick: Tick,
+    pub cells: Vec<CellState>,
 }
 
 /// A list of blocks, by what it was made for.
@@ -49,7 +50,8 @@ struct Past {
 struct Shaped {
     base: Tick,
     older: Option<Tick>,
-    cells: Vec<CellId>,
+    /// Where its cells are among those of all shapes.
+    cells: Range<usize>,
     shape: Shape,
 }
 
@@ -70,30 +72,23 @@ pub struct EncodeCounters {
 /// The replicated world and its recent past.
 #[derive(Debug)]
 pub struct World {
-    layers: Layers,
-    layer_of_cell: Vec<u8>,
-    history: VecDeque<Past>,
+    pub(super) layers: Layers,
+    pub(super) layer_of_cell: Vec<u8>,
+    pub(super) history: VecDeque<Past>,
     /// Per cell, the blocks of the newest tick.
     cache: Vec<Vec<Cached>>,
     shapes: Vec<Shaped>,
+    shaped_cells: Vec<CellId>,
     /// The blocks of the shape being made.
     shaping: Vec<BlockRef>,
-    staged: Vec<Staged>,
-    rows: Vec<u32>,
-    owned: Vec<(u8, EntityId, u32)>,
-    owned_values: Vec<u32>,
+    pub(super) staged: Vec<Staged>,
+    pub(super) rows: Vec<u32>,
+    pub(super) owned: Vec<(u8, EntityId, u32)>,
+    pub(super) owned_values: Vec<u32>,
     pub(crate) frames: FrameSet,
     writer: BitWriter,
     scratch: Scratch,
     counters: EncodeCounters,
-}
-
-/// An entity taken in, before it is sorted into its cell.
-#[derive(Clone, Copy, Debug)]
-struct Staged {
-    cell: CellId,
-    id: EntityId,
-    row: u32,
 }
 
 impl World {
@@ -107,6 +102,7 @@ impl World {
             history: VecDeque::with_capacity(HISTORY),
             cache: (0..cells).map(|_| Vec::new()).collect(),
             shapes: Vec::new(),
+            shaped_cells: Vec::new(),
             shaping: Vec::new(),
             staged: Vec::new(),
             rows: Vec::new(),
@@ -137,9 +133,7 @@ impl World {
     /// Begins the snapshot of `tick`, which must be newer than the last one. Nothing changes
     /// before [`Capture::commit`].
     pub fn capture(&mut self, tick: Tick) -> Capture<'_> {
-        self.staged.clear();
-        self.rows.clear();
-        Capture { world: self, tick }
+        Capture::new(self, tick)
     }
 
     /// The frames made since the last call (or the last commit), to be sent. Give the set back
@@ -167,8 +161,9 @@ impl World {
         }
     }
 
-    fn forget_blocks(&mut self) {
+    pub(super) fn forget_blocks(&mut self) {
         self.shapes.clear();
+        self.shaped_cells.clear();
         for blocks in &mut self.cache {
             blocks.clear();
         }
@@ -242,7 +237,9 @@ impl World {
     ) -> Option<Shape> {
         let same = |shaped: &&Shaped| {
             (shaped.base, shaped.older) == (base, older)
-                && shaped.cells.iter().eq(cells.iter().map(|(cell, _)| cell))
+                && self.shaped_cells[shaped.cells.clone()]
+                    .iter()
+                    .eq(cells.iter().map(|(cell, _)| cell))
         };
         if let Some(found) = self.shapes.iter().find(same) {
             self.counters.uses += cells.len() as u64;
@@ -263,7 +260,10 @@ impl World {
         if !complete {
             return None;
         }
-        let cells = cells.iter().map(|(cell, _)| *cell).collect();
+        let start = self.shaped_cells.len();
+        self.shaped_cells
+            .extend(cells.iter().map(|(cell, _)| *cell));
+        let cells = start..self.shaped_cells.len();
         self.shapes.push(Shaped {
             base,
             older,
@@ -284,6 +284,20 @@ impl World {
         Some((layout, values.get(..layout.owner.len())?))
     }
 
+    /// Bytes of memory held: the past, and the blocks and frames of the present tick. It follows
+    /// the entities, the clients, and how many ages their baselines have; a client that does not
+    /// answer adds nothing.
+    pub fn memory_bytes(&self) -> usize {
+        let states = self.history.iter().flat_map(|past| &past.cells);
+        let history: usize = states.map(CellState::memory_bytes).sum();
+        let cached = self.cache.iter().map(|blocks| blocks.capacity());
+        history
+            + cached.sum::<usize>() * size_of::<Cached>()
+            + self.staged.capacity() * size_of::<Staged>()
+            + self.rows.capacity() * size_of::<u32>()
+            + self.frames.memory_bytes()
+    }
+
     /// How many entities were in a cell at a past tick that is still remembered.
     pub fn population(&self, cell: CellId, tick: Tick) -> Option<usize> {
         self.state(cell, tick).map(CellState::len)
@@ -300,98 +314,4 @@ fn distance(newer: Tick, older: Tick) -> Option<u32> {
     u32::try_from(newer.since(older))
         .ok()
         .filter(|d| (1..=AGE_MAX).contains(d))
-}
-
-/// A snapshot being taken. Dropped uncommitted, it leaves no trace.
-#[must_use]
-#[derive(Debug)]
-pub struct Capture<'w> {
-    world: &'w mut World,
-    tick: Tick,
-}
-
-impl Capture<'_> {
-    /// Takes an entity in. An entity is in one cell; of two entities with the same index in the
-    /// same cell the first stays. A cell that is not of the layer counts as hidden: nobody sees
-    /// the entity.
-    pub fn add<T: Replicate>(&mut self, layer: LayerId<T>, id: EntityId, cell: CellId, value: &T) {
-        let world = &mut *self.world;
-        if world.layer_of_cell.get(usize::from(cell.0)) != Some(&layer.index) {
-            return;
-        }
-        let fields = T::SCHEMA.fields.len();
-        let row = world.rows.len();
-        world.rows.resize(row + fields, 0);
-        value.store(&mut world.rows[row..]);
-        world.staged.push(Staged {
-            cell,
-            id,
-            row: row as u32,
-        });
-    }
-
-    /// Makes this the newest snapshot. A tick that is not newer than the last one starts history
-    /// afresh: no block is made against the future.
-    pub fn commit(self) {
-        let Capture { world, tick } = self;
-        if world.tick().is_some_and(|last| !tick.is_newer(last)) {
-            world.history.clear();
-        }
-        world.forget_blocks();
-        world.frames.clear();
-        let key = |s: &Staged| (s.cell, s.id);
-        if !world.staged.is_sorted_by_key(key) {
-            world.staged.sort_by_key(key);
-        }
-        let same =
-            |a: &mut Staged, b: &mut Staged| a.cell == b.cell && a.id.index() == b.id.index();
-        world.staged.dedup_by(same);
-
-        let full = world.history.len() == HISTORY;
-        let mut past = if full {
-            world.history.pop_front()
-        } else {
-            None
-        }
-        .unwrap_or_default();
-        past.tick = tick;
-        past.cells
-            .resize_with(world.layer_of_cell.len(), CellState::default);
-        past.cells.iter_mut().for_each(CellState::clear);
-        for members in world.staged.chunk_by(|a, b| a.cell == b.cell) {
-            let cell = usize::from(members[0].cell.0);
-            let layout = &world.layers.specs[usize::from(world.layer_of_cell[cell])].layout;
-            let state = &mut past.cells[cell];
-            state.ids.extend(members.iter().map(|s| s.id));
-            for (&place, field) in layout.places.iter().zip(&layout.columns) {
-                let values = members.iter().map(|s| world.rows[s.row as usize + place]);
-                state
-                    .values
-                    .extend(values.map(|value| value & field.mask()));
-            }
-        }
-        world.history.push_back(past);
-        collect_owned(world);
-    }
-}
-
-/// Keeps the owner-only values of the tick, by layer and id.
-fn collect_owned(world: &mut World) {
-    world.owned.clear();
-    world.owned_values.clear();
-    for s in &world.staged {
-        let layer = world.layer_of_cell[usize::from(s.cell.0)];
-        let layout = &world.layers.specs[usize::from(layer)].layout;
-        if !layout.owner.is_empty() {
-            world
-                .owned
-                .push((layer, s.id, world.owned_values.len() as u32));
-            let values = layout
-                .owner
-                .iter()
-                .map(|&place| world.rows[s.row as usize + place]);
-            world.owned_values.extend(values);
-        }
-    }
-    world.owned.sort_unstable_by_key(|o| (o.0, o.1));
 }

@@ -169,6 +169,16 @@ impl Viewer {
         self.stats
     }
 
+    /// Bytes of memory held for this client. Bounded by the cells in view and the frames a client
+    /// is taken to remember, whether it answers or not.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.records.memory_bytes()
+            + self.queue.memory_bytes()
+            + self.flow.memory_bytes()
+            + self.budget.as_ref().map_or(0, ByteBudget::memory_bytes)
+    }
+
     /// Frames on their way, and the round trip they tell.
     pub fn flow(&self) -> &Flow {
         &self.flow

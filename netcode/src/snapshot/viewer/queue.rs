@@ -39,6 +39,13 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    pub fn memory_bytes(&self) -> usize {
+        (self.waiting.capacity() + self.previous.capacity()) * size_of::<Waiting>()
+            + self.order.capacity() * size_of::<u32>()
+            + self.list.capacity() * size_of::<(CellId, CellKind)>()
+            + self.blocks.capacity() * size_of::<BlockRef>()
+    }
+
     /// Nothing is waiting: all cells in view have just been sent.
     pub fn clear(&mut self) {
         self.waiting.clear();

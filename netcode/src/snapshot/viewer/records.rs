@@ -104,6 +104,13 @@ impl Records {
         }
     }
 
+    pub fn memory_bytes(&self) -> usize {
+        let kept = self.sent.iter().chain(&self.spare);
+        let cells: usize = kept.map(|record| record.cells.capacity()).sum();
+        cells * size_of::<(CellId, Tick)>()
+            + (self.sent.capacity() + self.spare.capacity()) * size_of::<Record>()
+    }
+
     /// The client has nothing.
     pub fn forget(&mut self) {
         self.spare.extend(self.sent.drain(..));
