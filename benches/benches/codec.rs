@@ -88,12 +88,9 @@ fn ours(op: OpCode, len: usize) -> impl FnMut(u64) -> Duration {
     let mut reading = Reading::new(frames(op, len).0);
     move |messages| {
         thread_time(|| {
-            let mut seen = 0;
-            while seen < messages {
-                seen += reading.read(|payload| {
-                    black_box(payload);
-                }) as u64;
-            }
+            reading.read_messages(messages as usize, |payload| {
+                black_box(payload);
+            });
         })
     }
 }

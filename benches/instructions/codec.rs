@@ -34,19 +34,20 @@ fn unmasking(mut payload: Vec<u8>) -> Vec<u8> {
     payload
 }
 
-/// Past the first read, so that memory has its working size.
-fn reading(len: usize) -> Reading {
-    let mut reading = Reading::new(frames(OpCode::Text, len).0);
-    reading.read(|_| ());
-    reading
+/// Past the first reads, so that memory has its working size.
+fn reading(len: usize) -> (Reading, usize) {
+    let (stream, count) = frames(OpCode::Text, len);
+    let mut reading = Reading::new(stream);
+    reading.read_messages(count, |_| ());
+    (reading, count)
 }
 
 // As many text messages as the stream holds: 256 of 60 bytes, 128 of 512.
 #[library_benchmark]
 #[bench::text_of_60(reading(60))]
 #[bench::text_of_512(reading(512))]
-fn decode(mut reading: Reading) -> Reading {
-    reading.read(|payload| {
+fn decode((mut reading, count): (Reading, usize)) -> Reading {
+    reading.read_messages(count, |payload| {
         black_box(payload);
     });
     // Handed back, so that dropping it is not counted.

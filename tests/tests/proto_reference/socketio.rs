@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use ringside_proto::socketio::{
     Decoder, Kind, Limits, Misbehaviour, Packet, RESERVED_EVENTS, Spread, encode_ack, encode_event,
-    msgpack,
+    json, msgpack,
 };
 use ringside_proto::time::Millis;
 use serde_json::{Value, json};
@@ -319,6 +319,13 @@ fn behind_the_id(text: &str) -> &str {
     rest.trim_start_matches(|char: char| char.is_ascii_digit())
 }
 
+/// Whether text is JSON but for a number that no double holds.
+fn is_out_of_range(text: &str) -> bool {
+    let error = serde_json::from_str::<Value>(text).err();
+    error.is_some_and(|error| error.to_string().starts_with("number out of range"))
+        && json::check(text, json::DEPTH_MAX).is_ok()
+}
+
 /// The differences there may be, each with its reason.
 fn difference(text: &str, ours: &Result<Value, Misbehaviour>) -> Option<&'static str> {
     match ours {
@@ -339,6 +346,11 @@ fn difference(text: &str, ours: &Result<Value, Misbehaviour>) -> Option<&'static
         }
         Err(Misbehaviour::IllegalAckId) => {
             Some("JavaScript would answer another ack id than was asked")
+        }
+        // "This specification allows implementations to set limits on the range and precision of
+        // numbers accepted" (RFC 8259 §6): no client's JSON.stringify writes such a number.
+        Err(Misbehaviour::InvalidJson) if is_out_of_range(behind_the_id(text)) => {
+            Some("a number too large for a double, which JavaScript takes for infinity")
         }
         Err(Misbehaviour::InvalidJson) if text.contains("\\ud800") => {
             Some("a lone surrogate has no UTF-8")
