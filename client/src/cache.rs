@@ -27,13 +27,19 @@ pub fn io(uri: &str, options: Options) -> Result<Socket, SetupError> {
     let key = (runtime.id(), format!("{origin}{}", options.path));
     let mut managers = MANAGERS.lock().unwrap_or_else(PoisonError::into_inner);
     managers.retain(|_, shared| shared.strong_count() > 0);
-    let shared = managers.get(&key).and_then(Weak::upgrade).map(Manager::of);
+    // One whose task ends just now is none: looked at under its lock, which the task holds to end.
+    let shared = managers
+        .get(&key)
+        .and_then(Weak::upgrade)
+        .filter(|shared| !shared.lock().gone)
+        .map(Manager::of);
     let apart = options.force_new || !options.multiplex;
     let manager = match shared {
         Some(shared) if !apart && !shared.has(&namespace) => shared,
         other => {
             let made = Manager::at(&url, options.clone())?;
             if !apart && other.is_none() {
+                // In place of one that has ended, if there is one.
                 managers.insert(key, Arc::downgrade(&made.shared));
             }
             made

@@ -124,9 +124,10 @@ pub(crate) async fn drive(shared: Arc<Shared>) {
                         machine.lost(DisconnectReason::TransportError, Some(error));
                     }
                 }
-                // Two are left: this one, and that of the manager's own namespace of listeners.
+                // The last handle is gone, and there is nothing left to tell anybody.
                 (None, None) if machine.phase == Phase::Closed => {
                     if Arc::strong_count(&shared) == 1 && machine.wire.notices.is_empty() {
+                        machine.gone = true;
                         return;
                     }
                 }

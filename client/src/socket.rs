@@ -110,8 +110,8 @@ impl Socket {
 
     // Sending.
 
-    /// Sends an event. A tuple is spread over the listener's arguments, `()` is none, anything else
-    /// is one. While not connected the event waits, up to `buffer_max`.
+    /// Sends an event. A tuple is spread over the listener's arguments, `()` is none (and so is JSON's
+    /// null: `(null,)` is one), anything else is one. While not connected the event waits, up to `buffer_max`.
     ///
     /// # Errors
     /// It cannot be written, is larger than the server takes, or too much waits already.

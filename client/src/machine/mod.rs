@@ -51,6 +51,8 @@ pub(crate) struct Machine {
     pub(crate) switching: bool,
     /// What a connection that we end still has to send.
     pub(crate) farewell: VecDeque<Message>,
+    /// Its task has ended: nobody would drive it any more.
+    pub(crate) gone: bool,
     gave_up: bool,
     stopped: bool,
     warned: bool,
@@ -82,6 +84,7 @@ impl Machine {
             upgraded_before: false,
             switching: false,
             farewell: VecDeque::new(),
+            gone: false,
             gave_up: false,
             stopped: false,
             warned: false,

@@ -27,6 +27,10 @@ const BACKLOG_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// the transport's own buffer.
 const BATCH_BYTES: usize = 64 * 1024;
 
+/// Errors are told as events only while fewer notices wait: some 200 bytes each. All other notices are
+/// bounded by what was read at once, or by what may wait to be sent.
+const NOTICES_MAX: usize = 8192;
+
 /// One Engine.IO packet as it travels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
@@ -190,6 +194,10 @@ impl Wire {
     }
 
     pub(crate) fn stage(&mut self, namespace: usize, stage: Stage) {
+        // Who emits in a loop and never lets the task run is told by the result of `emit`.
+        if matches!(stage, Stage::Error(_)) && self.notices.len() >= NOTICES_MAX {
+            return;
+        }
         self.notices.push_back(Notice::Stage(namespace, stage));
     }
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
 import { chromium } from "playwright-core";
 
-const binary = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const binary = process.env.RINGSIDE_CHROMIUM ?? "/usr/bin/chromium";
 const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const shots = fileURLToPath(new URL("../../../target/arena/", import.meta.url));
 /** The processor draws, and others use it too. */
@@ -25,7 +25,7 @@ let browser;
 let server;
 
 before(async () => {
-  assert.ok(existsSync(binary), `no Chromium at ${binary}: apt-get install chromium, or set CHROMIUM`);
+  assert.ok(existsSync(binary), `no Chromium at ${binary}: apt-get install chromium, or set RINGSIDE_CHROMIUM`);
   mkdirSync(shots, { recursive: true });
   browser = await chromium.launch({ executablePath: binary, args: ARGS });
   server = await mock();

@@ -1,20 +1,18 @@
-// The client in a real Chromium: the transcript, and every stage while the server dies, stays away and comes back.
+// The client in a real Chromium: every stage while the server dies, stays away and comes back.
 //
-//   node --test client/web/test/*.browser.mjs        (CHROMIUM names another binary than /usr/bin/chromium)
+//   node --test client/web/test/*.browser.mjs        (RINGSIDE_CHROMIUM names another binary than /usr/bin/chromium)
 //
-// Promises: no Chromium is a failure with its mend, not a skip. Leaves out: the arena's page (its own test).
+// Promises: no Chromium is a failure with its mend, not a skip. Leaves out: the transcript (everywhere.browser.mjs), the arena's page
+// (its own test).
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { chromium } from "playwright-core";
-import { io as stockIo } from "socket.io-client";
-import { fixture } from "./fixture.mjs";
-import { CHOICES, plain, stock, until } from "./helper.mjs";
-import { transcript } from "./transcript.mjs";
+import { plain, stock, until } from "./helper.mjs";
 
-const binary = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const binary = process.env.RINGSIDE_CHROMIUM ?? "/usr/bin/chromium";
 const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 // Pages come from another origin than the servers, so that CORS and cookies are as in life.
 const cors = { cors: { origin: "*" } };
@@ -23,7 +21,7 @@ let browser;
 let files;
 
 before(async () => {
-  assert.ok(existsSync(binary), `no Chromium at ${binary}: apt-get install chromium, or set CHROMIUM`);
+  assert.ok(existsSync(binary), `no Chromium at ${binary}: apt-get install chromium, or set RINGSIDE_CHROMIUM`);
   browser = await chromium.launch({ executablePath: binary, args: ARGS });
   files = await plain(async (request, response) => {
     const path = new URL(request.url, "http://x").pathname;
@@ -59,21 +57,6 @@ async function watch(one, url, opts) {
 }
 
 describe("in Chromium", () => {
-  for (const { name, transports } of CHOICES) {
-    test(`the transcript is the stock client's on Node: ${name}`, async () => {
-      const server = await fixture(cors);
-      const { one, close } = await page();
-      const lines = await one.evaluate(async ([url, transports]) => {
-        const [{ io }, { transcript }] = await Promise.all([import("/js/ringside.js"), import("/test/transcript.mjs")]);
-        return transcript(io, url, { transports });
-      }, [server.url, transports]);
-      assert.deepEqual(lines, await transcript(stockIo, server.url, { transports }));
-      assert.ok(lines.length >= 40);
-      await close();
-      await server.stop();
-    });
-  }
-
   for (const transports of [["websocket"], ["polling"], ["websocket", "polling"]]) {
     test(`each stage, in order, while the server is killed, stays away, and comes back: ${transports}`, async () => {
       const first = await stock(cors);

@@ -1,38 +1,45 @@
-// The script of transcript.mjs, told by the Rust client: line for line what the stock client tells.
+// The script of transcript.mjs, told by every client against both servers: line for line the same.
 //
-// RINGSIDE_TRANSCRIPT names the program `transcript` of the crate ringside-tests, RINGSIDE_FIXTURE its fixture; by
-// default both are where cargo puts them.
+// On Node: the stock client, ours, and the Rust client; browsers are in everywhere.browser.mjs. What is expected is
+// what the stock client tells of the stock server.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { io as stockIo } from "socket.io-client";
+import WebSocket from "ws";
+import { io } from "../js/ringside.js";
 import { fixture } from "./fixture.mjs";
 import { CHOICES } from "./helper.mjs";
+import { SERVERS, rust } from "./servers.mjs";
 import { transcript } from "./transcript.mjs";
 
-const built = (name) => fileURLToPath(new URL(`../../../target/debug/${name}`, import.meta.url));
-const program = process.env.RINGSIDE_TRANSCRIPT ?? built("transcript");
+const CLIENTS = [
+  { client: "the stock client", tell: (url, transports) => transcript(stockIo, url, { transports }) },
+  { client: "ours on Node", tell: (url, transports) => transcript(io, url, { transports, WebSocket }) },
+  { client: "the Rust client", tell: rust },
+];
 
-async function rust(url, transports) {
-  const { stdout } = await promisify(execFile)(program, [url, transports.join()]);
-  return stdout.trimEnd().split("\n");
-}
-
-before(() => assert.ok(existsSync(program), `no ${program}: cargo build -p ringside-tests --bins, or set RINGSIDE_TRANSCRIPT`));
-
-describe("the Rust client and the stock server", () => {
-  let server;
-  before(async () => (server = await fixture()));
-  after(() => server.stop());
-
-  for (const { name, transports } of CHOICES) {
-    test(`the stock client's transcript, line for line: ${name}`, async () => {
-      const stock = await transcript(stockIo, server.url, { transports });
-      assert.ok(stock.length >= 40, `${stock.length} steps`);
-      assert.deepEqual(await rust(server.url, transports), stock);
-    });
-  }
+/** By the names of the choices. */
+const expected = new Map();
+before(async () => {
+  const reference = await fixture();
+  for (const { name, transports } of CHOICES) expected.set(name, await transcript(stockIo, reference.url, { transports }));
+  await reference.stop();
 });
+
+for (const { server, start } of SERVERS) {
+  describe(`against ${server}`, () => {
+    let running;
+    before(async () => (running = await start()));
+    after(() => running.stop());
+
+    for (const { client, tell } of CLIENTS) {
+      for (const { name, transports } of CHOICES) {
+        test(`${client}: ${name}`, async () => {
+          const lines = await tell(running.url, transports);
+          assert.ok(lines.length >= 40, `${lines.length} steps`);
+          assert.deepEqual(lines, expected.get(name));
+        });
+      }
+    }
+  });
+}

@@ -415,3 +415,32 @@ async fn outside_of_a_runtime_or_without_an_address_there_is_an_error() {
     let refused: Result<Auth, _> = Auth::value(&7);
     assert!(refused.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_has_ended_is_made_anew() {
+    let server = gateway(0);
+    for _ in 0..50 {
+        let shared = Options {
+            force_new: false,
+            ..options(&[Transport::WebSocket])
+        };
+        let socket = io(&format!("http://{}", server.address()), shared).expect("an address");
+        let echo = socket.emit_with_ack::<u32>("echo", &7);
+        assert_eq!(within("the echo", echo).await.expect("an answer"), 7);
+        socket.disconnect();
+    }
+    stop(&server);
+}
+
+#[tokio::test]
+async fn emitting_in_a_loop_without_end_is_refused_and_costs_a_bounded_memory() {
+    let mut small = options(&[Transport::WebSocket]);
+    (small.buffer_max, small.auto_connect) = (10, false);
+    let (socket, seen) = connect("127.0.0.1:1".parse().expect("an address"), small);
+    let refused = (0..100_000)
+        .filter(|n| socket.emit("n", n).is_err())
+        .count();
+    assert_eq!(refused, 99_990);
+    until("the notices", || !seen.all().is_empty()).await;
+    assert_eq!(seen.all().len(), 8192);
+}

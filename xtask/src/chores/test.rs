@@ -5,6 +5,7 @@
 //! built once: `build` makes every library, binary and test in the `test` profile with the features
 //! of the whole workspace, and all later steps use that. Anything longer belongs to `verify`.
 
+use std::ffi::OsString;
 use std::fs;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -68,13 +69,26 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
         .after(&["build"]),
         Step::commands(
             "web",
-            "the browser client, under Node; the Rust client tells the same transcript",
-            vec![node_tests(repo, "client/web/test").env("RINGSIDE_TRANSCRIPT", program("transcript"))],
+            "the browser client under Node; one script, told alike by stock client, ours and the Rust client",
+            vec![with_programs(repo, node_tests(repo, "client/web/test"))],
         )
             .after(&["build"])
             .needs(Need::Node)
             .needs_npm_if_any(repo, "client/web/test")
             .deadline(NODE_DEADLINE),
+        Step::commands(
+            "web-browser",
+            "the browser client in headless Chromium: the same script, and every stage of the connection",
+            vec![with_programs(
+                repo,
+                node_files(repo, "client/web/test", &["chromium.browser.mjs", "everywhere.browser.mjs"]),
+            )],
+        )
+        .after(&["build"])
+        .needs(Need::Debian { program: "chromium", package: "chromium", instead: Some("RINGSIDE_CHROMIUM") })
+        .needs(Need::Node)
+        .needs(Need::Npm("client/web/test"))
+        .deadline(NODE_DEADLINE),
         Step::commands(
             "interop",
             "stock socket.io-client 4 over each choice of transports; the reference server proves the tests first",
@@ -141,16 +155,33 @@ pub(super) fn node_tests(repo: &Repo, folder: &str) -> Cmd {
         .filter(|name| name.to_string_lossy().ends_with(".test.mjs"))
         .collect();
     names.sort();
-    let flags = ["--test", "--test-reporter=spec"].map(Into::into);
     // Without a name Node would search on its own; a folder without tests shall fail instead.
     let names = if names.is_empty() {
         vec!["no-test-here.test.mjs".into()]
     } else {
         names
     };
+    node(repo, folder, names)
+}
+
+/// `node --test` over these files of a folder.
+pub(super) fn node_files(repo: &Repo, folder: &str, names: &[&str]) -> Cmd {
+    node(repo, folder, names.iter().map(Into::into).collect())
+}
+
+fn node(repo: &Repo, folder: &str, names: Vec<OsString>) -> Cmd {
+    let flags = ["--test", "--test-reporter=spec"].map(Into::into);
     Cmd::new("node", flags.into_iter().chain(names))
-        .dir(dir)
+        .dir(repo.path(folder))
         .counted_by(Runner::Node)
+}
+
+/// Tells the browser client's tests where the gateway's fixture and the Rust client's transcript are.
+pub(super) fn with_programs(repo: &Repo, command: Cmd) -> Cmd {
+    let program = |name: &str| repo.target().join("debug").join(name);
+    command
+        .env("RINGSIDE_FIXTURE", program("fixture"))
+        .env("RINGSIDE_TRANSCRIPT", program("transcript"))
 }
 
 #[cfg(test)]

@@ -68,6 +68,28 @@ fn steps(repo: &Repo) -> Vec<Step> {
         .needs(Need::Npm("tests/proxies"))
         .deadline(test::NODE_DEADLINE),
     );
+    steps.push(
+        Step::commands(
+            "firefox",
+            "the browser client in headless Firefox: the script of every client, against both servers",
+            vec![
+                test::with_programs(
+                    repo,
+                    test::node_files(repo, "client/web/test", &["everywhere.browser.mjs"]),
+                )
+                .env("RINGSIDE_BROWSERS", "firefox-esr"),
+            ],
+        )
+        .after(&["build"])
+        .needs(Need::Debian {
+            program: "firefox-esr",
+            package: "firefox-esr",
+            instead: None,
+        })
+        .needs(Need::Node)
+        .needs(Need::Npm("client/web/test"))
+        .deadline(test::NODE_DEADLINE),
+    );
     // One at a time: some of them measure the memory and the time of the process they share.
     let hostile = "test -p ringside-tests --test gateway_hostile --test gateway_bystanders -- --test-threads=1";
     steps.push(
