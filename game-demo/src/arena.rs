@@ -1,15 +1,18 @@
 //! The arena's rules: who is in it, and what everybody sees.
 //!
-//! The snapshot is a table, little-endian, that `client/web/js/game/snapshot.js` reads:
-//!
-//! ```text
-//! kind u8 (0: everything) | tick u32 | count u16 | count × [ id u16 | x u16 | y u16 | aim u8 | flags u8 ]
-//! flags: 1 dashing, 2 thrusting
-//! ```
+//! What travels of a puck is [`Shown`], of a player's wishes [`PuckInput`]; the page's decoder is generated from
+//! both.
 
 use std::collections::BTreeMap;
 
-use ringside_rooms::{Game, Input, PlayerId, Source, Taken, Tick};
+use ringside_rooms::{
+    Cx, Game, Input, Keep, Leave, PlayerId, Refusal, Replicate, Source, Subscriber, Who,
+    ringside_netcode::{
+        self, Tick,
+        interest::{Grid, GridConfig, View},
+        snapshot::{Capture, CellId, EntityId, LayerId, Layers},
+    },
+};
 use serde::Serialize;
 
 use crate::{
@@ -19,11 +22,15 @@ use crate::{
 
 /// The side of the world in units.
 const WORLD: u32 = 65_536;
+/// The world is cut into so many cells each way: tens of pucks in each.
+const CELLS: u16 = 4;
 
-/// What a player does in a tick: four bytes on the wire, the first two their number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a player does in a tick.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Replicate)]
 pub(crate) struct PuckInput {
-    pub(crate) buttons: Buttons,
+    #[rep(bits = 6)]
+    pub(crate) buttons: u8,
+    #[rep(wrap)]
     pub(crate) aim: u8,
 }
 
@@ -31,19 +38,29 @@ impl Input for PuckInput {
     /// A missing input goes on moving, but never dashes again.
     fn repeated(&self) -> Self {
         Self {
-            buttons: Buttons(self.buttons.0 & !Buttons::DASH),
+            buttons: self.buttons & !Buttons::DASH,
             aim: self.aim,
         }
     }
 }
 
-/// What everybody knows of a player.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Card {
-    id: PlayerId,
-    name: String,
+/// What everybody sees of a puck. Flags: 1 dashing, 2 thrusting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Replicate)]
+pub(crate) struct Shown {
+    #[rep(predict = linear)]
+    x: u16,
+    #[rep(predict = linear)]
+    y: u16,
+    #[rep(wrap)]
+    aim: u8,
+    #[rep(bits = 2)]
+    flags: u8,
+}
+
+/// What everybody knows of a player, beside its name.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Look {
     hue: u8,
-    bot: bool,
 }
 
 /// What a joining player is told of the arena.
@@ -53,20 +70,39 @@ pub(crate) struct About {
 }
 
 struct Player {
-    card: Card,
     puck: Puck,
+    entity: EntityId,
+    cell: CellId,
     bot: bot::Bot,
 }
 
 /// The arena.
 pub(crate) struct Arena {
+    layers: Layers,
+    pucks: LayerId<Shown>,
+    grid: Grid,
     players: BTreeMap<PlayerId, Player>,
+    /// Tells a puck from one that had its number before.
+    generation: u16,
 }
 
 impl Arena {
     pub(crate) fn new() -> Self {
+        let config = GridConfig {
+            origin: (0, 0),
+            cell: WORLD as i32 / i32::from(CELLS),
+            columns: CELLS,
+            rows: CELLS,
+            margin: WORLD as i32 / i32::from(CELLS) / 10,
+        };
+        let mut layers = Layers::new();
+        let pucks = layers.add::<Shown>(config.cells());
         Self {
+            grid: Grid::new(config, &layers, pucks),
+            layers,
+            pucks,
             players: BTreeMap::new(),
+            generation: 0,
         }
     }
 }
@@ -83,132 +119,121 @@ fn start(id: PlayerId) -> Puck {
 
 impl Game for Arena {
     type Input = PuckInput;
-    type Card = Card;
-    type About = About;
+    type Event = ();
 
-    fn read_input(message: &[u8]) -> Option<(u16, PuckInput)> {
-        let &[low, high, buttons, aim] = message else {
-            return None;
-        };
-        Some((
-            u16::from_le_bytes([low, high]),
-            PuckInput {
-                buttons: Buttons(buttons),
-                aim,
-            },
-        ))
+    fn layers(&self) -> &Layers {
+        &self.layers
     }
 
-    fn join(&mut self, id: PlayerId, name: &str, bot: bool) -> Card {
-        let hue = (spread(id, 1) >> 8) as u8;
-        let card = Card {
-            id,
-            name: name.to_owned(),
-            hue,
-            bot,
-        };
+    fn join(&mut self, _: &mut Cx<'_, Self>, id: PlayerId, _: &Who) -> Result<(), Refusal> {
+        let puck = start(id);
+        let (x, y) = puck.place();
+        self.generation = self.generation.wrapping_add(1);
         let player = Player {
-            card: card.clone(),
-            puck: start(id),
+            puck,
+            entity: EntityId::new(id.0, self.generation),
+            cell: self.grid.cell_of(x.into(), y.into()),
             bot: bot::Bot::new(id.0),
         };
         self.players.insert(id, player);
-        card
+        Ok(())
     }
 
-    fn rename(&mut self, id: PlayerId, name: &str) -> Card {
-        let player = self
-            .players
-            .get_mut(&id)
-            .expect("a room renames only players who are in");
-        name.clone_into(&mut player.card.name);
-        player.card.clone()
-    }
-
-    fn leave(&mut self, id: PlayerId) {
+    fn leave(&mut self, _: &mut Cx<'_, Self>, id: PlayerId, _: Leave) -> Keep {
         self.players.remove(&id);
+        Keep::Drop
     }
 
     fn think(&mut self, id: PlayerId, _: Tick) -> PuckInput {
-        self.players
-            .get_mut(&id)
+        let player = self.players.get_mut(&id);
+        player
             .map(|player| player.bot.think(&player.puck))
             .unwrap_or_default()
     }
 
-    fn tick(&mut self, _: Tick, inputs: &[(PlayerId, Taken<PuckInput>)]) {
-        for (id, taken) in inputs {
-            let Some(player) = self.players.get_mut(id) else {
+    fn bot_name(&self, n: u16) -> String {
+        bot::name(n - 1)
+    }
+
+    fn tick(&mut self, cx: &mut Cx<'_, Self>) {
+        for given in cx.inputs() {
+            let Some(player) = self.players.get_mut(&given.player) else {
                 continue;
             };
             // Of somebody who says nothing, the aim stays.
-            let aim = if taken.source == Source::Missing {
+            let aim = if given.source == Source::Missing {
                 player.puck.aim
             } else {
-                taken.input.aim
+                given.input.aim
             };
-            player.puck.step(taken.input.buttons, aim);
+            player.puck.step(Buttons(given.input.buttons), aim);
+            let (x, y) = player.puck.place();
+            player.cell = self.grid.cell_after(player.cell, x.into(), y.into());
         }
     }
 
-    fn snapshot(&self, tick: Tick, out: &mut Vec<u8>) {
-        out.push(0);
-        out.extend(tick.get().to_le_bytes());
-        out.extend((self.players.len() as u16).to_le_bytes());
-        for (id, Player { puck, .. }) in &self.players {
+    fn capture(&self, into: &mut Capture<'_>) {
+        for Player {
+            puck, entity, cell, ..
+        } in self.players.values()
+        {
             let (x, y) = puck.place();
             let flags = u8::from(puck.is_dashing()) | u8::from(puck.is_thrusting()) << 1;
-            out.extend([id.0, x, y].into_iter().flat_map(u16::to_le_bytes));
-            out.extend([puck.aim, flags]);
+            let shown = Shown {
+                x,
+                y,
+                aim: puck.aim,
+                flags,
+            };
+            into.add(self.pucks, *entity, *cell, &shown);
         }
     }
 
-    fn about(&self) -> About {
+    fn interest(&self, _: Subscriber, view: &mut View) {
+        // Everybody sees the whole arena.
+        if view.cells().is_empty() {
+            for n in 0..CELLS * CELLS {
+                view.insert(self.layers.cell(self.pucks, n), 1);
+            }
+        }
+    }
+
+    fn card(&self, id: PlayerId) -> impl Serialize {
+        let hue = (spread(id, 1) >> 8) as u8;
+        Look { hue }
+    }
+
+    fn about(&self) -> impl Serialize {
         About { world: WORLD }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ringside_rooms::{Room, RoomOptions};
+
     use super::*;
-
-    #[test]
-    fn a_snapshot_is_the_table_the_page_reads() {
-        let mut arena = Arena::new();
-        arena.join(PlayerId(3), "a", false);
-        arena.join(PlayerId(700), "b", true);
-        let mut bytes = Vec::new();
-        arena.snapshot(Tick::new(0x0102_0304), &mut bytes);
-        assert_eq!(bytes.len(), 7 + 2 * 8);
-        assert_eq!(bytes[..7], [0, 4, 3, 2, 1, 2, 0]);
-        assert_eq!(bytes[7..9], 3u16.to_le_bytes());
-        assert_eq!(bytes[15..17], 700u16.to_le_bytes());
-    }
-
-    #[test]
-    fn only_four_bytes_are_an_input() {
-        let (seq, input) = Arena::read_input(&[1, 2, Buttons::UP, 200]).unwrap();
-        assert_eq!(
-            (seq, input.aim, input.buttons),
-            (0x0201, 200, Buttons(Buttons::UP))
-        );
-        for message in [&[][..], &[1, 2, 3], &[1, 2, 3, 4, 5]] {
-            assert!(Arena::read_input(message).is_none());
-        }
-    }
 
     #[test]
     fn a_missing_input_moves_on_but_does_not_dash() {
         let input = PuckInput {
-            buttons: Buttons(Buttons::DASH | Buttons::UP),
+            buttons: Buttons::DASH | Buttons::UP,
             aim: 9,
         };
-        assert_eq!(
-            input.repeated(),
-            PuckInput {
-                buttons: Buttons(Buttons::UP),
-                aim: 9
-            }
-        );
+        let repeated = PuckInput {
+            buttons: Buttons::UP,
+            aim: 9,
+        };
+        assert_eq!(input.repeated(), repeated);
+    }
+
+    #[test]
+    fn bots_fill_the_arena() {
+        let options = RoomOptions {
+            bots: 12,
+            ..RoomOptions::default()
+        };
+        let room = Room::new(Arena::new(), "TEST", options, 1);
+        assert_eq!((room.bots(), room.game().players.len()), (12, 12));
     }
 }

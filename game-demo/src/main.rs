@@ -14,7 +14,7 @@ use std::{
 };
 
 use clap::Parser;
-use ringside_rooms::{Builder, Options, Server, raise_descriptor_limit};
+use ringside_rooms::{Builder, RoomOptions, ServerBuilder, raise_descriptor_limit};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -37,7 +37,7 @@ struct Cli {
     /// Port to listen on; 0 picks a free one
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// Bots in the arena
+    /// Players that bots fill the arena up to
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(0..=2000))]
     bots: u16,
     /// Event loops, each a thread on a core of its own [default: one per core]
@@ -64,12 +64,17 @@ fn main() -> ExitCode {
         io.shards(usize::from(shards));
     }
     page::serve(&mut io);
-    let options = Options {
+    let options = RoomOptions {
         seats: 3_000,
-        bots: (0..cli.bots).map(thin_bot::name).collect(),
-        ..Options::default()
+        bots: cli.bots,
+        empty_for: None,
+        ..RoomOptions::default()
     };
-    let server = match Server::start(arena::Arena::new(), &options, io, (cli.host, cli.port)) {
+    let mut server = ServerBuilder::new(io);
+    server
+        .define("arena", options, |_| arena::Arena::new())
+        .open(1);
+    let server = match server.listen((cli.host, cli.port)) {
         Ok(server) => server,
         Err(error) => {
             eprintln!("game-demo: {error}");

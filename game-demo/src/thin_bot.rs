@@ -61,7 +61,7 @@ impl Bot {
             0
         };
         PuckInput {
-            buttons: Buttons(self.buttons | dash),
+            buttons: self.buttons | dash,
             aim: heading(self.buttons),
         }
     }
@@ -106,7 +106,7 @@ mod tests {
         let (mut bot, mut puck) = (Bot::new(5), Puck::at(0, 0));
         for _ in 0..600 {
             let PuckInput { buttons, aim } = bot.think(&puck);
-            puck.step(buttons, aim);
+            puck.step(Buttons(buttons), aim);
         }
         let (x, y) = puck.place();
         assert!(x > 2_000 || y > 2_000, "still in its corner: {x} {y}");

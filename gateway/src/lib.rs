@@ -59,9 +59,10 @@ pub use gateway::Gateway;
 pub use limits::Limits;
 pub use listener::{ListenError, raise_descriptor_limit};
 pub use raw::{Connection, Raw, RawMessage};
-pub use ringside_core::{Class, Key, OutboxLimits, Stats};
+pub use ringside_core::{Class, ConnId, Key, OutboxLimits, Stats};
 pub use ringside_proto::{engineio::Timing, socketio::Args};
 pub use shared::Transports;
 pub use socketio::{
-    Ack, EmitError, Handshake, Namespace, Publisher, RawArgs, Room, Socket, SocketId, Target,
+    Ack, EachBytes, EmitError, Handshake, Namespace, Publisher, RawArgs, Room, SendPieces, Socket,
+    SocketId, Target,
 };

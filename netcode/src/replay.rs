@@ -144,6 +144,13 @@ impl Recorder {
         self.bytes
     }
 
+    /// The frames kept, oldest first: each with its tick and whether it is a keyframe. Sent in this
+    /// order from a keyframe on, they are what an ordered client is sent.
+    pub fn frames(&self) -> impl DoubleEndedIterator<Item = (Tick, bool, &[u8])> {
+        let frames = self.frames.iter();
+        frames.map(|frame| (frame.tick, frame.keyframe, &frame.bytes[..]))
+    }
+
     /// The oldest and the newest tick kept.
     pub fn span(&self) -> Option<(Tick, Tick)> {
         Some((self.frames.front()?.tick, self.frames.back()?.tick))

@@ -1,65 +1,68 @@
 //! **Ringside rooms**: what a game server links to have players, ticks and state.
 //!
-//! A [`Game`] is rules only. The room sits its players, gives every tick exactly one input a player,
-//! and sends what the game shows, encoded once however many watch.
+//! A [`Game`] is rules only. The room sits its players, gives every tick exactly one input a player, tells
+//! each client what it may see and no more, and keeps the seat of whoever loses the connection.
 //!
 //! ```text
-//! sockets (shard threads) ──bounded queue──> room's thread: inputs, step, snapshot
-//!                         <──lanes────────── one publisher, one flush a tick
+//! sockets (shard threads) ──mailbox──> room thread: letters, inputs, step, events, snapshot
+//!                         <──lanes──── one publisher a thread; frames put together in the shards
 //! ```
 //!
-//! A game of one number that everybody can raise:
+//! # The parts
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`Game`] | the rules: join, leave, tick, what there is to see and who may see it, save and load |
+//! | [`Room`] | a game with its seats, inputs, events and clients, as a value: no thread, no socket, no clock; the same seed and calls, the same room |
+//! | [`Rota`] | many rooms' schedules on one thread, as a value: absolute deadlines, overload policies, fairness |
+//! | [`Server`] | threads, sockets, matchmaking, lobbies, saved rooms, statistics |
+//! | [`Rooms`] | the application's handle to its rooms |
+//!
+//! # Contract
+//!
+//! - **Ticks.** The simulation runs at a fixed rate; a snapshot is taken at the edge of a step, never between two
+//!   (a timer of its own for patches is what makes them bunch). Who cannot keep up is treated as
+//!   [`StepConfig::overload`](StepConfig) says; the number of a tick never depends on how late it was.
+//! - **Inputs** have the tick they are for. Each tick takes one per player: received, repeated, or missing. The
+//!   client is told how early its inputs come, and keeps them just early enough.
+//! - **Frames** are differences from one the client has, encoded once per cell and baseline, whoever sees it. At
+//!   most a round trip's worth is in flight: who stalls for twenty seconds finds one or two frames, not four hundred.
+//!   A budget in bytes bounds each client, headers included.
+//! - **Events** are for what must not be lost between two snapshots: numbered, ordered, kept for those who are away.
+//!   A late joiner gets a whole view and no past events.
+//! - **Seats** survive the connection. A token, 128 bits, claims one from any socket and transport; a second
+//!   connection of the same player takes it over. A claim that has expired is a request to join, so that nobody
+//!   is stuck with a seat that is gone.
+//! - **Faults.** A game that panics ends its room, with a reason; no other room notices.
+//!
+//! # A whole game
+//!
+//! Also in `examples/tag.rs`:
 //!
 //! ```no_run
-//! use ringside_rooms::{Builder, Game, Input, Options, PlayerId, Server, Taken, Tick};
-//!
-//! #[derive(Clone, Default)]
-//! struct Raise(bool);
-//! impl Input for Raise {
-//!     fn repeated(&self) -> Self { Raise(false) }
-//! }
-//!
-//! #[derive(Default)]
-//! struct Counter(u32);
-//! impl Game for Counter {
-//!     type Input = Raise;
-//!     type Card = (PlayerId, String);
-//!     type About = ();
-//!     fn read_input(message: &[u8]) -> Option<(u16, Raise)> {
-//!         Some((u16::from(*message.first()?), Raise(true)))
-//!     }
-//!     fn join(&mut self, id: PlayerId, name: &str, _bot: bool) -> Self::Card { (id, name.into()) }
-//!     fn rename(&mut self, id: PlayerId, name: &str) -> Self::Card { (id, name.into()) }
-//!     fn leave(&mut self, _: PlayerId) {}
-//!     fn think(&mut self, _: PlayerId, _: Tick) -> Raise { Raise(true) }
-//!     fn tick(&mut self, _: Tick, inputs: &[(PlayerId, Taken<Raise>)]) {
-//!         self.0 += inputs.iter().filter(|(_, taken)| taken.input.0).count() as u32;
-//!     }
-//!     fn snapshot(&self, _: Tick, out: &mut Vec<u8>) { out.extend(self.0.to_le_bytes()) }
-//!     fn about(&self) {}
-//! }
-//!
-//! let server = Server::start(Counter::default(), &Options::default(), Builder::default(), "127.0.0.1:3000")?;
-//! println!("http://{}", server.address());
-//! server.wait();
-//! # Ok::<(), ringside_rooms::ListenError>(())
+#![doc = include_str!("../examples/tag.rs")]
 //! ```
 
+mod cx;
 mod driver;
 mod env;
 mod game;
 mod room;
 mod server;
 
-pub use driver::RoomReport;
-pub use game::{Game, PlayerId};
+pub use cx::{Audience, Cx};
+pub use driver::{RoomInfo, RoomReport, Rota, Turn};
+pub use game::{Game, Gaze, Given, Keep, Leave, LoadError, PlayerId, Refusal, Subscriber, Who};
 pub use ringside_gateway::{
     Builder, ListenError, Origins, Page, Transports, raise_descriptor_limit,
 };
 pub use ringside_netcode::{
-    Tick,
-    input::{Input, Source, Taken},
+    self, Replicate, Tick,
+    input::{Input, Source},
     tick::{Overload, StepConfig},
 };
-pub use room::RoomCounters;
-pub use server::{Options, Server};
+pub use room::{
+    Claim, ClientId, Entry, Goodbye, IntakeCounters, Outlet, Room, RoomCounters, RoomOptions, To,
+    Token, Urgency, Weather,
+};
+pub use server::{Kind, Request, Rooms, Server, ServerBuilder};

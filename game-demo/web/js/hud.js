@@ -34,13 +34,13 @@ export class Hud {
     this.#updatedAt = now;
     const { net } = this;
     const rates = net.rates.update(now);
-    const { rtt } = net.clock;
+    const { rtt } = net.room.sync;
     this.#set("h-ping", rtt === undefined ? "–" : `${rtt < 10 ? rtt.toFixed(1) : Math.round(rtt)} ms`);
     this.#set("h-players", String(net.players.size));
     this.#set("h-transport", net.transport ?? net.socket.state);
     this.#set("h-rate", net.arrivals.length ? (net.arrivals.filter((time) => now - time < 2000).length / 2).toFixed(0) : "–");
     this.#set("h-bytes", (rates.bytesIn / 1000).toFixed(1));
-    this.#set("h-tick", String(net.buffer.newest?.tick ?? "–"));
+    this.#set("h-tick", String(net.room.decoder.tick ?? "–"));
     this.#arrivals(now);
     const notice = at("notice");
     this.#set("notice", net.notice);

@@ -73,7 +73,7 @@ window.__glimmer = {
     return net.me?.id;
   },
   get tick() {
-    return net.buffer.newest?.tick;
+    return net.room.decoder.tick;
   },
   get transport() {
     return net.transport;
@@ -92,8 +92,7 @@ window.__glimmer = {
   },
   /** As the newest snapshot has them. */
   players() {
-    const entities = net.buffer.newest?.entities ?? new Map();
-    return [...entities].map(([id, { x, y }]) => ({ id, x, y, name: net.players.get(id)?.name ?? "" }));
+    return [...net.pucks.all()].map(([id, { x, y }]) => ({ id, x, y, name: net.players.get(id)?.name ?? "" }));
   },
   me() {
     return this.players().find(({ id }) => id === this.id);

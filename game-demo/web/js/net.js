@@ -1,55 +1,62 @@
 // The arena's side of the connection: joining, who is there, snapshots in, input out.
 //
-//   input, 4 bytes little-endian:  seq u16 | buttons u8 (up 1, down 2, left 4, right 8, dash 16, fire 32) | aim u8
-//
-// Promises: joins again on every connection; input leaves 30 times a second while something is held or changes
-// and twice otherwise, and waits rather than piling up on a link that is behind. Leaves out: prediction.
+// Promises: joins again on every connection; input leaves 30 times a second and waits rather than piling up on a link
+// that is behind. Leaves out: prediction.
 import { io } from "/socket.io/ringside.js";
-import { ClockSync } from "/socket.io/game/clock.js";
 import { Rates } from "/socket.io/game/counters.js";
-import { SnapshotBuffer } from "/socket.io/game/interpolation.js";
-import { decodeSnapshot } from "/socket.io/game/snapshot.js";
+import { Playback, Timeline, blendFields } from "/socket.io/game/interpolation.js";
+import { RoomClient } from "/socket.io/game/room.js";
+import * as schema from "/schema/arena.js";
 
+/** Two ticks' inputs a packet. */
 const SEND_MS = 1000 / 30;
-const QUIET_MS = 500;
-const JOIN_MS = 5000;
+/** A move between two snapshots beyond so many world units is a jump. */
+const JUMP = 8192;
+const PUCK = schema.LAYER.Shown;
+
+/** Flags of a puck. */
+export const DASHING = 1;
+export const THRUSTING = 2;
 
 export class Net {
-  /** id → { id, name, hue, bot } of everybody in the arena. */
-  players = new Map();
-  me = undefined;
-  /** Whether this connection has joined: until then ids are the last connection's. */
-  joined = false;
-  snapshots = 0;
   arrivals = [];
   /** What to tell the player about the connection; empty when all is well. */
   notice = "";
-  /** Messages that were no snapshot. */
-  refused = 0;
-  #seq = 0;
-  #sentAt = 0;
-  #sent = -1;
   #pending = 0;
 
   constructor({ transports, name, input }) {
     Object.assign(this, { name, input });
-    this.buffer = new SnapshotBuffer();
+    this.playback = new Playback();
+    const jumps = (a, b) => Math.hypot(b.x - a.x, b.y - a.y) > JUMP;
+    this.pucks = new Timeline(this.playback, blendFields(schema.LAYERS[PUCK].fields, jumps));
     const socket = (this.socket = io({ transports, reconnectionDelay: 300, reconnectionDelayMax: 3000, timeout: 8000 }));
     this.rates = new Rates(socket.io.stats);
-    this.clock = new ClockSync(socket);
+    const room = (this.room = new RoomClient(socket, schema));
     socket.on("connecting", () => this.#say(this.me ? "" : "Connecting …"));
-    socket.on("connect", () => this.join());
     socket.on("connect_failed", (reason, error) => this.#say(`Cannot connect (${reason}): ${error.message}`));
-    socket.on("disconnect", (reason) => {
-      this.joined = false;
-      this.#say(`Connection lost (${reason})`);
-    });
+    socket.on("disconnect", (reason) => this.#say(`Connection lost (${reason})`));
     socket.on("reconnecting", (attempt, ms) => this.#say(`Connection lost. Trying again in ${(ms / 1000).toFixed(1)} s (attempt ${attempt})`));
     socket.on("reconnect_failed", () => this.#say("The server cannot be reached. Reload the page to try again."));
-    socket.on("player", (player) => this.players.set(player.id, player));
-    socket.on("left", ({ id }) => this.players.delete(id));
-    socket.on("snapshot", (message) => this.#snapshot(message));
+    room.on("welcome", (welcome) => {
+      this.playback.clear();
+      this.pucks.clear();
+      this.me = welcome;
+      this.name = this.players.get(welcome.id).name;
+      this.#say("");
+    });
+    room.on("refused", ({ error }) => this.#say(`The server does not let us in: ${error}`));
+    room.on("bye", ({ reason }) => this.#say(`Out of the room: ${reason}`));
+    room.on("snapshot", ({ tick }) => this.#snapshot(tick));
+    socket.on("connect", () => !room.welcome && this.join());
     setInterval(() => this.#send(), SEND_MS);
+  }
+
+  get players() {
+    return this.room.players;
+  }
+
+  get joined() {
+    return this.room.welcome !== undefined;
   }
 
   get connected() {
@@ -64,44 +71,25 @@ export class Net {
     this.notice = text;
   }
 
-  /** Also the way to change one's name. */
+  /** Also the way to change one's name. What goes wrong is said by the room's events. */
   join() {
-    this.socket.timeout(JOIN_MS).emit("join", { name: this.name }, (error, welcome) => {
-      if (error || !welcome) return this.#say("The server does not let us in. Trying on …");
-      // A server that began anew gives old numbers to new players.
-      if (!this.joined) this.buffer.clear();
-      this.joined = true;
-      this.me = welcome;
-      this.name = welcome.name;
-      this.buffer.tickMs = 1000 / welcome.tickHz;
-      this.players = new Map(welcome.players.map((player) => [player.id, player]));
-      this.players.set(welcome.id, { id: welcome.id, name: welcome.name, hue: welcome.hue, bot: false });
-      this.#say("");
-    });
+    this.room.join({ name: this.name }).catch(() => {});
   }
 
-  #snapshot(message) {
-    if (!this.joined) return;
+  #snapshot(tick) {
     const now = performance.now();
-    const snapshot = decodeSnapshot(message);
-    if (!snapshot) return this.refused++;
-    this.snapshots++;
     this.arrivals = [...this.arrivals.slice(-99), now];
-    this.buffer.push(snapshot, now);
+    this.playback.push(tick, now);
+    this.pucks.push(tick, this.room.decoder.entities(PUCK));
   }
 
   #send() {
-    const { input, socket } = this;
+    const { input, room } = this;
     this.#pending |= input.take();
-    if (!socket.connected || !this.joined) return;
-    const state = (this.#pending << 8) | input.aim;
-    const now = performance.now();
-    const due = state !== this.#sent || this.#pending || now - this.#sentAt >= QUIET_MS;
-    if (!due || socket.io.engine?.congested) return;
-    const seq = this.#seq++;
-    socket.emit("input", Uint8Array.of(seq, seq >> 8, this.#pending, input.aim));
-    this.#sent = state;
-    this.#sentAt = now;
-    this.#pending = 0;
+    room.view = this.playback.tick;
+    for (const tick of room.pace.due(performance.now())) {
+      room.input(tick, { buttons: this.#pending, aim: input.aim });
+    }
+    if (room.flush()) this.#pending = 0;
   }
 }

@@ -2,7 +2,7 @@
 //
 // Promises: all state is looks (nothing here decides anything); things that left are forgotten; with reduced
 // motion there are no sparks, no shake and no wandering dust. Positions are arena pixels.
-import { DASHING, THRUSTING } from "/socket.io/game/snapshot.js";
+import { DASHING, THRUSTING } from "./net.js";
 import { Batch, GLOW, LIGHT, PUCK, PUCK_RADIUS, RING, SPARK, colour } from "./batch.js";
 
 /** World units to an arena pixel. */
@@ -38,7 +38,8 @@ export class Scene {
   /** Builds the frame at `now` (ms), `dt` seconds after the last. */
   update(net, now, dt) {
     this.ownId = net.me?.id;
-    net.buffer.sample(now, (id, x, y, aim, flags) => this.#place(id, x / UNITS, y / UNITS, (aim / 256) * 2 * Math.PI, flags, net.players.get(id), now, dt));
+    net.playback.advance(now);
+    net.pucks.sample((id, { x, y, aim, flags }) => this.#place(id, x / UNITS, y / UNITS, (aim / 256) * 2 * Math.PI, flags, net.players.get(id), now, dt));
     for (const [id, puck] of this.pucks) if (puck.seen !== now) this.#vanish(id, puck);
     this.#look(dt);
     this.batch.clear();
@@ -52,7 +53,7 @@ export class Scene {
     if (!puck) {
       puck = { id, x, y, vx: 0, vy: 0, trail: [], born: now, dashed: 0 };
       this.pucks.set(id, puck);
-      this.#burst(x, y, colour(who?.hue ?? id * 37), 26, 260);
+      this.#burst(x, y, colour(who?.card.hue ?? id * 37), 26, 260);
     }
     const [dx, dy] = [x - puck.x, y - puck.y];
     if (Math.hypot(dx, dy) > 300) puck.trail = [];
@@ -62,7 +63,7 @@ export class Scene {
       puck.vx += (dx / dt - puck.vx) * ease;
       puck.vy += (dy / dt - puck.vy) * ease;
     }
-    const hue = who?.hue ?? (id * 37) & 255;
+    const hue = who?.card.hue ?? (id * 37) & 255;
     if (puck.hue !== hue) Object.assign(puck, { hue, rgb: colour(hue), pale: colour(hue, 1, 0.78) });
     if (flags & DASHING && !(puck.flags & DASHING)) {
       puck.dashed = now;

@@ -5,6 +5,7 @@
 //! happens in its order.
 
 mod dispatch;
+mod each;
 pub(crate) mod handler;
 mod handshake;
 mod namespace;
@@ -16,6 +17,7 @@ mod target;
 use ringside_core::{Busy, PublishError, SetupError};
 use ringside_proto::socketio::EncodeError;
 
+pub use each::{EachBytes, SendPieces};
 pub use handler::Ack;
 pub(crate) use handler::Handler;
 pub use handshake::Handshake;

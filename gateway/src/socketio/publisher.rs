@@ -4,10 +4,12 @@
 //! [`flush`](Publisher::flush): a tick's events are one write a socket. A thread that has a publisher
 //! uses it for everything, or its order is lost.
 
+use std::sync::Arc;
+
 use ringside_core::Class;
 use serde::Serialize;
 
-use super::{Ack, EmitError, Room, Socket};
+use super::{Ack, EachBytes, EmitError, Room, Socket, each::ComposedEvent};
 use crate::{shared::Op, wire};
 
 /// The way from one thread to all sockets.
@@ -39,6 +41,39 @@ impl Publisher {
             ringside_proto::socketio::encode_event(out, nsp, None, event, args, None)
         })?;
         self.send(Op::Unicast(socket.conn(), class, frame))
+    }
+
+    /// Sends an event to each of `sockets`: encoded once.
+    ///
+    /// # Errors
+    /// When it cannot be encoded, or a shard is behind: those after that one did not get it.
+    pub fn emit_to_each<'s, T: Serialize + ?Sized>(
+        &mut self,
+        sockets: impl IntoIterator<Item = &'s Socket>,
+        class: Class,
+        event: &str,
+        args: &T,
+    ) -> Result<(), EmitError> {
+        let mut sockets = sockets.into_iter().peekable();
+        let Some(first) = sockets.peek() else {
+            return Ok(());
+        };
+        let nsp = first.namespace_name();
+        let frame = wire::message(None, |out| {
+            ringside_proto::socketio::encode_event(out, nsp, None, event, args, None)
+        })?;
+        sockets.try_for_each(|socket| self.send(Op::Unicast(socket.conn(), class, frame.clone())))
+    }
+
+    /// Sends an event with bytes to everybody in a room, to each its own: see [`EachBytes`].
+    pub fn emit_each(
+        &mut self,
+        room: &Room,
+        event: &str,
+        each: Arc<dyn EachBytes>,
+    ) -> Result<(), EmitError> {
+        let composed = Arc::new(ComposedEvent::new(room, event, each)?);
+        Ok(self.0.publish_composed(&room.topic, composed)?)
     }
 
     /// Answers an event, in order with everything else this publisher sends.

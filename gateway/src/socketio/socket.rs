@@ -186,7 +186,9 @@ impl Socket {
         self.send(Op::Disconnect(self.0.conn, code))
     }
 
-    pub(crate) fn conn(&self) -> ConnId {
+    /// The connection it travels on, which several namespaces may share: what an
+    /// [`EachBytes`](super::EachBytes) knows its receivers by.
+    pub fn conn(&self) -> ConnId {
         self.0.conn
     }
 

@@ -98,7 +98,7 @@ impl Replicated {
     pub fn description(&self) -> TokenStream {
         let name = self.ident.to_string();
         let bits = self.bits as u8;
-        let schema = quote!(::ringside_netcode::schema);
+        let schema = quote!(ringside_netcode::schema);
         let kind = match &self.number {
             Number::Bool => quote!(Bool),
             Number::Unsigned if self.rep.wrap => quote!(Wrapping),
@@ -141,7 +141,7 @@ impl Replicated {
             }
             Number::Float { min, max } => {
                 let ends = quote!((#min) as f64, (#max) as f64);
-                quote!(::ringside_netcode::schema::quantise(f64::from(self.#ident), #ends, #bits))
+                quote!(ringside_netcode::schema::quantise(f64::from(self.#ident), #ends, #bits))
             }
         };
         quote!(row[#place] = #raw;)
@@ -154,11 +154,11 @@ impl Replicated {
             Number::Bool => quote!(row[#place] != 0),
             Number::Unsigned => quote!(row[#place] as #ty),
             Number::Signed => {
-                quote!(::ringside_netcode::schema::sign_extend(row[#place], #bits) as #ty)
+                quote!(ringside_netcode::schema::sign_extend(row[#place], #bits) as #ty)
             }
             Number::Float { min, max } => {
                 let ends = quote!((#min) as f64, (#max) as f64);
-                quote!(::ringside_netcode::schema::dequantise(row[#place], #ends, #bits) as #ty)
+                quote!(ringside_netcode::schema::dequantise(row[#place], #ends, #bits) as #ty)
             }
         };
         quote!(#ident: #value)

@@ -15,6 +15,8 @@ use syn::{Data, DeriveInput, Error, Fields, parse_macro_input};
 
 /// Derives `ringside_netcode::schema::Replicate` for a struct with named fields.
 ///
+/// The name `ringside_netcode` must be in scope: as a dependency, or by a `use` of a crate that hands it on.
+///
 /// Field types are `bool`, `u8` to `u32`, `i8` to `i32`, `f32` and `f64`. Each field may have
 /// `#[rep(...)]` with
 ///
@@ -76,9 +78,9 @@ fn expand(input: &DeriveInput) -> Result<TokenStream, Error> {
         .map(|(place, field)| field.load(place));
     Ok(quote! {
         #[automatically_derived]
-        impl #generics ::ringside_netcode::schema::Replicate for #ident #type_generics #bounds {
-            const SCHEMA: ::ringside_netcode::schema::Schema =
-                ::ringside_netcode::schema::Schema {
+        impl #generics ringside_netcode::schema::Replicate for #ident #type_generics #bounds {
+            const SCHEMA: ringside_netcode::schema::Schema =
+                ringside_netcode::schema::Schema {
                     name: #name,
                     fields: &[#(#descriptions),*],
                 };

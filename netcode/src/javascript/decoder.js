@@ -313,11 +313,16 @@ export class Decoder {
   #layerOfCell = LAYERS.flatMap((layer, i) => new Array(layer.cells).fill(i));
   #records = [];
   #owned = null;
+  #near = null;
 
-  /** Forgets everything, for instance when the server began afresh. */
-  reset() {
+  /**
+   * Forgets everything, for instance when the server began afresh. `near`: a tick near that of the next
+   * frame, whose high bits no frame carries.
+   */
+  reset(near = null) {
     this.#records = [];
     this.#owned = null;
+    this.#near = near;
   }
 
   /** The tick of the newest frame used, or null. */
@@ -364,7 +369,7 @@ export class Decoder {
     if (from.truncated) throw new Malformed('truncated');
 
     const newest = this.tick;
-    const near = newest === null ? wire : newest;
+    const near = newest ?? this.#near ?? wire;
     const tick = (near + signExtend((wire - near) & 0xffff, 16)) >>> 0;
     if (newest !== null && ((tick - newest) | 0) <= 0) return { kind: 'stale' };
     const baseTick = (tick - age) >>> 0;

@@ -38,8 +38,8 @@ export interface Entity<T> {
 }
 
 export declare class Decoder {
-  /** Forgets everything, for instance when the server began afresh. */
-  reset(): void;
+  /** Forgets everything, for instance when the server began afresh; the next frame is near this tick. */
+  reset(near?: number | null): void;
   /** The tick of the newest frame used. */
   get tick(): number | null;
   /** What to acknowledge; bit n of `earlier` stands for `newest - 1 - n`. */

@@ -2,9 +2,10 @@
 import io, { Manager, type ConnectionError, type State, io as named } from "../../js/ringside.js";
 import { ClockSync } from "../../js/game/clock.js";
 import { Rates } from "../../js/game/counters.js";
-import { SnapshotBuffer } from "../../js/game/interpolation.js";
+import { Playback, Timeline, blendFields } from "../../js/game/interpolation.js";
 import { latest } from "../../js/game/latest.js";
-import { decodeSnapshot } from "../../js/game/snapshot.js";
+import { Prediction } from "../../js/game/prediction.js";
+import { RoomClient, type Schema } from "../../js/game/room.js";
 
 interface FromServer {
   chat: (from: string, text: string) => void;
@@ -43,11 +44,15 @@ manager.on("fallback", ({ from, to, error }) => `${from} ${to} ${error.reason}`)
 const waits: number = manager.reconnectionDelay(5).reconnectionDelay();
 void manager.switchTransport("polling");
 
-const buffer = new SnapshotBuffer({ tickHz: 60 });
-latest(socket, "snapshot", (bytes: ArrayBuffer) => {
-  const snapshot = decodeSnapshot(bytes);
-  if (snapshot) buffer.push(snapshot, performance.now());
-});
+declare const schema: Schema;
+const room = new RoomClient(socket, schema);
+const playback = new Playback({ tickHz: 60 });
+const pucks = new Timeline<{ x: number }>(playback, blendFields([]));
+const own = new Prediction<{ x: number }, { right: boolean }>({ step: (s, i) => ({ x: s.x + +i.right }), equal: (a, b) => a.x === b.x, position: (s) => [s.x] });
+room.on("snapshot", ({ tick }) => playback.push(tick, performance.now()) && own.confirm(tick, pucks.newest(1)!));
+room.on("event", (event, { id }) => void [event, id]);
+for (const tick of room.pace.due(1)) own.predict(tick, { right: room.input(tick, { right: true }) > 0 });
+latest(socket, "pos", (bytes: ArrayBuffer) => void bytes.byteLength);
 const rates: number = new Rates(manager.stats).update().bytesIn;
 const rtt: number | undefined = new ClockSync(socket).rtt;
 export { rates, rtt, state, waits, welcome };

@@ -1,0 +1,250 @@
+//! A room as its thread and its server see it, whatever its game.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use ringside_netcode::tick::{Step, StepConfig};
+use serde::Serialize;
+
+use super::{wire::Wire, worker::What};
+use crate::{
+    game::Game,
+    room::{ClientId, Goodbye, IntakeCounters, Outlet, Room, RoomCounters},
+};
+
+/// What a room reports of itself, about once a second.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomReport {
+    /// Its code.
+    pub code: String,
+    /// The kind of its game.
+    pub kind: String,
+    /// The thread it is on.
+    pub worker: usize,
+    /// The tick that comes next.
+    pub tick: u32,
+    /// People on seats.
+    pub people: usize,
+    /// Of these, those who are away.
+    pub away: usize,
+    /// Bots.
+    pub bots: usize,
+    /// Spectators.
+    pub spectators: usize,
+    /// Frames on their way.
+    pub in_flight: usize,
+    /// What happened so far.
+    pub counters: RoomCounters,
+    /// What became of the players' inputs.
+    pub inputs: IntakeCounters,
+    /// Microseconds a step took, median and 99th percentile since the last report.
+    pub step_us: (u64, u64),
+    /// Microseconds a step began after its deadline, likewise.
+    pub late_us: (u64, u64),
+    /// Steps given up because the machine could not keep up, since the last report.
+    pub dropped: u64,
+    /// Ticks jumped over, likewise.
+    pub skipped: u64,
+    /// The rate of its steps in percent of the nominal one.
+    pub rate_percent: u32,
+}
+
+/// Where a room is, and what others may know of it without asking its thread.
+#[derive(Debug)]
+pub(crate) struct RoomAddress {
+    pub(crate) id: u64,
+    pub(crate) code: String,
+    pub(crate) kind: String,
+    /// Not listed, and nobody is put there who does not ask for it.
+    pub(crate) private: bool,
+    pub(crate) seats: u32,
+    pub(crate) people: AtomicU32,
+    pub(crate) spectators: AtomicU32,
+    /// Players on their way to it.
+    pub(crate) promised: AtomicU32,
+    pub(crate) locked: AtomicBool,
+    pub(crate) closed: AtomicBool,
+    pub(crate) worker: AtomicUsize,
+    pub(crate) report: Mutex<RoomReport>,
+}
+
+/// What a lobby shows of a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomInfo {
+    /// By which it is joined.
+    pub room: String,
+    /// The kind of its game.
+    pub kind: String,
+    /// People on seats.
+    pub people: u32,
+    /// Seats.
+    pub seats: u32,
+    /// Spectators.
+    pub spectators: u32,
+    /// Nobody can join now.
+    pub locked: bool,
+    /// It has ended.
+    pub closed: bool,
+}
+
+// Relaxed, all of it: each is a number of its own, for lists and for a choice that is checked again by the room.
+impl RoomAddress {
+    pub(crate) fn info(&self) -> RoomInfo {
+        RoomInfo {
+            room: self.code.clone(),
+            kind: self.kind.clone(),
+            people: self.people.load(Ordering::Relaxed),
+            seats: self.seats,
+            spectators: self.spectators.load(Ordering::Relaxed),
+            locked: self.locked.load(Ordering::Relaxed),
+            closed: self.closed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Seats that nobody has and nobody is on the way to.
+    pub(crate) fn free(&self) -> u32 {
+        let taken = self.people.load(Ordering::Relaxed) + self.promised.load(Ordering::Relaxed);
+        self.seats.saturating_sub(taken)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.locked.load(Ordering::Relaxed) && !self.closed.load(Ordering::Relaxed)
+    }
+}
+
+/// A room, its game's type forgotten.
+pub(crate) trait Hosted: Send {
+    fn step(&mut self, step: Step, now: Duration, out: &mut Wire<'_>);
+    fn obey(&mut self, what: What, now: Duration, out: &mut Wire<'_>);
+    fn step_config(&self) -> StepConfig;
+    fn next_tick(&self) -> ringside_netcode::Tick;
+    fn empty_for(&self) -> Option<Duration>;
+    fn save_every(&self) -> Duration;
+    /// Whether the client is in the room.
+    fn has(&self, client: ClientId) -> bool;
+    fn people(&self) -> usize;
+    fn spectators(&self) -> usize;
+    fn is_locked(&self) -> bool;
+    fn is_closed(&self) -> bool;
+    fn save(&self) -> Option<Vec<u8>>;
+    /// Fills in what the room itself knows.
+    fn report(&self, into: &mut RoomReport);
+}
+
+impl<G: Game> Hosted for Room<G> {
+    fn step(&mut self, step: Step, now: Duration, out: &mut Wire<'_>) {
+        Room::step(self, step, now, out);
+    }
+
+    fn obey(&mut self, what: What, now: Duration, out: &mut Wire<'_>) {
+        match what {
+            What::Enter { client, entry, .. } => {
+                // The client is told.
+                let _ = self.enter(client, &entry, now, out);
+            }
+            What::Packet { client, bytes, at } => self.packet(client, bytes, at, out),
+            What::Keyframe { client } => self.keyframe(client),
+            What::Message { client, message } => self.message(client, &message, now, out),
+            What::Look { client, gaze } => self.look(client, gaze),
+            What::Weather { client, weather } => {
+                if self.options().link_model {
+                    self.set_weather(client, weather, out);
+                }
+            }
+            What::Leave { client } => self.leave(client, now, out),
+            What::Gone { client } => self.gone(client, now, out),
+            What::Reserve { token } => {
+                // The seat is not there any more: its player is refused when it comes.
+                let _ = self.reserve(token, now);
+            }
+            What::Kick { player, reason } => self.kick(player, reason, now, out),
+            What::Lock(locked) => self.lock(locked),
+            What::Bots(population) => {
+                self.set_bots(population);
+            }
+            What::Close(reason) => {
+                let code = "closed";
+                Room::close(self, Goodbye { code, reason }, out);
+            }
+            What::Replay(answer) => {
+                // Whoever asked has given up waiting.
+                let _ = answer.try_send(Room::replay(self));
+            }
+            What::Save(answer) => {
+                let _ = answer.try_send(Room::save(self));
+            }
+            // The worker's own.
+            What::Open { .. } | What::Adopt(_) | What::Stop => {}
+        }
+    }
+
+    fn step_config(&self) -> StepConfig {
+        self.options().step
+    }
+
+    fn next_tick(&self) -> ringside_netcode::Tick {
+        Room::next_tick(self)
+    }
+
+    fn empty_for(&self) -> Option<Duration> {
+        self.options().empty_for
+    }
+
+    fn save_every(&self) -> Duration {
+        self.options().save_every
+    }
+
+    fn has(&self, client: ClientId) -> bool {
+        Room::has(self, client)
+    }
+
+    fn people(&self) -> usize {
+        Room::people(self)
+    }
+
+    fn spectators(&self) -> usize {
+        Room::spectators(self)
+    }
+
+    fn is_locked(&self) -> bool {
+        Room::is_locked(self)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed().is_some()
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        Room::save(self)
+    }
+
+    fn report(&self, into: &mut RoomReport) {
+        into.tick = Room::next_tick(self).get();
+        into.people = Room::people(self);
+        into.away = self.away();
+        into.bots = self.bots();
+        into.spectators = Room::spectators(self);
+        into.in_flight = self.in_flight();
+        into.counters = self.counters();
+        into.inputs = self.intake();
+    }
+}
+
+/// Everybody still known to be in a crashed room is told so: its own books cannot be trusted.
+pub(crate) fn crash(out: &mut Wire<'_>) {
+    let clients: Vec<_> = out.sockets.clients.keys().copied().collect();
+    for client in clients {
+        let goodbye = Goodbye {
+            code: "crashed",
+            reason: "the room had a fault and was closed".to_owned(),
+        };
+        out.dismiss(client, Some(goodbye));
+    }
+}

@@ -1,0 +1,172 @@
+//! A room's outlet in a server: the worker's publisher.
+//!
+//! Promises: frames of a tick are one descriptor a shard, and each client's is put together in its shard from
+//! shared blocks; events are encoded once. What cannot be sent is logged: it is a fault of the server, which
+//! a room cannot mend.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ringside_gateway::{
+    Ack, Class, ConnId, EachBytes, EmitError, Publisher, Room as Members, SendPieces, Socket,
+};
+use ringside_netcode::snapshot::{FrameIndex, FrameSet};
+use serde_json::value::RawValue;
+
+use crate::room::{ClientId, Goodbye, Outlet, To, Urgency};
+
+/// Frames of past ticks that shards may still be sending; older ones are let go of.
+const SENDING_MAX: usize = 4;
+
+/// The sockets of a room's clients.
+pub(crate) struct Sockets {
+    pub(crate) members: Members,
+    pub(crate) clients: HashMap<ClientId, Socket>,
+    /// Answers that are still to be given.
+    pub(crate) acks: HashMap<ClientId, Ack>,
+    /// Clients the room is done with since they were last taken.
+    pub(crate) dismissed: Vec<ClientId>,
+    sending: Vec<Arc<TickFrames>>,
+}
+
+impl Sockets {
+    pub(crate) fn new(members: Members) -> Self {
+        Self {
+            members,
+            clients: HashMap::new(),
+            acks: HashMap::new(),
+            dismissed: Vec::new(),
+            sending: Vec::new(),
+        }
+    }
+}
+
+/// The frames of a tick, and whose they are, by connection.
+struct TickFrames {
+    frames: FrameSet,
+    whose: Vec<(ConnId, FrameIndex)>,
+}
+
+impl EachBytes for TickFrames {
+    fn each(&self, member: ConnId, send: &mut SendPieces<'_>) {
+        if let Ok(at) = self.whose.binary_search_by_key(&member, |(conn, _)| *conn) {
+            let (_, frame) = self.whose[at];
+            send(
+                self.frames.frame_bytes(frame),
+                &mut self.frames.pieces(frame),
+            );
+        }
+    }
+}
+
+/// The outlet of one room for the time of one call.
+pub(crate) struct Wire<'a> {
+    pub(crate) publisher: &'a mut Publisher,
+    pub(crate) sockets: &'a mut Sockets,
+}
+
+fn log(sent: Result<(), EmitError>) {
+    match sent {
+        // It has gone meanwhile: the room will hear of it.
+        Ok(()) | Err(EmitError::Disconnected) => {}
+        Err(error) => tracing::warn!(%error, "a room could not send"),
+    }
+}
+
+impl Outlet for Wire<'_> {
+    fn answer(&mut self, client: ClientId, answer: &RawValue) {
+        if let Some(ack) = self.sockets.acks.remove(&client) {
+            log(self.publisher.acknowledge(ack, &(answer,)));
+        }
+    }
+
+    fn share(&mut self, client: ClientId, shared: bool) {
+        let Some(socket) = self.sockets.clients.get(&client) else {
+            return;
+        };
+        let members = &self.sockets.members;
+        log(match shared {
+            true => self.publisher.join(members, socket),
+            false => self.publisher.leave(members, socket),
+        });
+    }
+
+    fn dismiss(&mut self, client: ClientId, why: Option<Goodbye>) {
+        self.sockets.acks.remove(&client);
+        self.sockets.dismissed.push(client);
+        let Some(socket) = self.sockets.clients.remove(&client) else {
+            return;
+        };
+        log(self.publisher.leave(&self.sockets.members, &socket));
+        if let Some(why) = why {
+            log(self
+                .publisher
+                .emit_to(&socket, Class::Reliable, "bye", &(why,)));
+        }
+    }
+
+    fn event(&mut self, to: To<'_>, name: &'static str, argument: &RawValue, urgency: Urgency) {
+        let class = match urgency {
+            Urgency::Reliable => Class::Reliable,
+            Urgency::Volatile => Class::Volatile,
+        };
+        let (publisher, sockets) = (&mut *self.publisher, &*self.sockets);
+        log(match to {
+            To::Shared => publisher.emit(&sockets.members, class, name, &(argument,)),
+            To::Clients(clients) => {
+                let sockets = clients
+                    .iter()
+                    .filter_map(|client| sockets.clients.get(client));
+                publisher.emit_to_each(sockets, class, name, &(argument,))
+            }
+        });
+    }
+
+    fn frames(&mut self, frames: FrameSet, whose: &[(ClientId, FrameIndex)]) -> Option<FrameSet> {
+        let Sockets {
+            members,
+            clients,
+            sending,
+            ..
+        } = &mut *self.sockets;
+        // The oldest is done with, if no shard holds it any more: its memory serves again.
+        let done = sending
+            .first()
+            .is_some_and(|oldest| Arc::strong_count(oldest) == 1);
+        let spare = if done {
+            Arc::into_inner(sending.remove(0))
+        } else {
+            None
+        };
+        let (used, mut by_conn) = match spare {
+            Some(spare) => (Some(spare.frames), spare.whose),
+            None => (None, Vec::new()),
+        };
+        by_conn.clear();
+        let conn =
+            |(client, frame): &(ClientId, FrameIndex)| Some((clients.get(client)?.conn(), *frame));
+        by_conn.extend(whose.iter().filter_map(conn));
+        by_conn.sort_unstable_by_key(|(conn, _)| *conn);
+        let tick = Arc::new(TickFrames {
+            frames,
+            whose: by_conn,
+        });
+        if sending.len() == SENDING_MAX {
+            sending.remove(0);
+        }
+        sending.push(tick.clone());
+        log(self.publisher.emit_each(members, "s", tick));
+        used
+    }
+
+    fn frame(&mut self, client: ClientId, frame: &[u8]) {
+        if let Some(socket) = self.sockets.clients.get(&client) {
+            let bytes = bytes::Bytes::copy_from_slice(frame);
+            log(self.publisher.emit_to(socket, Class::Reliable, "s", &bytes));
+        }
+    }
+
+    fn is_gone(&self, client: ClientId) -> bool {
+        let socket = self.sockets.clients.get(&client);
+        socket.is_none_or(|socket| !socket.is_connected())
+    }
+}

@@ -1,0 +1,64 @@
+//! Where a room sends to: sockets in a server, a simulated network in a test.
+//!
+//! The room names its clients by a [`ClientId`] of the caller's. Promises of whoever implements this:
+//! what is sent to one client arrives in the order of the calls, or its connection ends.
+
+use ringside_netcode::snapshot::{FrameIndex, FrameSet};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// A client, as its transport names it: one connection's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(pub u64);
+
+/// Receivers of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To<'a> {
+    /// All who are [`shared`](Outlet::share).
+    Shared,
+    /// These.
+    Clients(&'a [ClientId]),
+}
+
+/// How much an event matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// It arrives, in order, or the connection ends.
+    Reliable,
+    /// It is dropped for those who are behind.
+    Volatile,
+}
+
+/// Why the room has nothing more to do with a client, as the client is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Goodbye {
+    /// A word that does not change: `kicked`, `closed`, `replaced`, `crashed`, `left`.
+    pub code: &'static str,
+    /// For people.
+    pub reason: String,
+}
+
+/// Takes what a room sends.
+pub trait Outlet {
+    /// Answers a client's request to come in: a welcome or a refusal, as JSON.
+    fn answer(&mut self, client: ClientId, answer: &RawValue);
+
+    /// From now on the client is, or is no longer, among those who get what is sent to
+    /// [`To::Shared`] and by [`frames`](Self::frames).
+    fn share(&mut self, client: ClientId, shared: bool);
+
+    /// The room is done with the client: it gets nothing more after this. `None`: the client knows.
+    fn dismiss(&mut self, client: ClientId, why: Option<Goodbye>);
+
+    /// An event with its argument, as JSON.
+    fn event(&mut self, to: To<'_>, name: &'static str, argument: &RawValue, urgency: Urgency);
+
+    /// The frames of a tick, each for one shared client. Returns a set to be used again, if there is one.
+    fn frames(&mut self, frames: FrameSet, whose: &[(ClientId, FrameIndex)]) -> Option<FrameSet>;
+
+    /// A frame for a client that is not shared.
+    fn frame(&mut self, client: ClientId, frame: &[u8]);
+
+    /// Whether the client is gone without having said so.
+    fn is_gone(&self, client: ClientId) -> bool;
+}

@@ -1,0 +1,194 @@
+//! A step: who is still there, one input each, the game, its events, and what everybody sees.
+
+use std::time::Duration;
+
+use ringside_netcode::{
+    Tick,
+    snapshot::{Feedback, FrameIndex, FrameRequest, Held, World},
+    tick::Step,
+};
+
+use super::{
+    ClientId, Outlet, Presence, Room, RoomCounters,
+    client::{Client, Parcel},
+};
+use crate::{
+    cx::Cx,
+    game::{Game, Subscriber},
+};
+
+/// Every so many ticks a room looks for clients that are gone: about a second.
+const SWEEP_TICKS: u32 = 64;
+
+impl<G: Game> Room<G> {
+    /// One step of the game at `now`, and the snapshot when one is due.
+    pub fn step(&mut self, step: Step, now: Duration, out: &mut impl Outlet) {
+        self.weather_up(now, out);
+        self.expire(now);
+        if step.tick.get().is_multiple_of(SWEEP_TICKS) {
+            self.sweep(now, out);
+        }
+        self.take_inputs(step.tick);
+        self.next = step.tick.next();
+        let inputs = std::mem::take(&mut self.inputs);
+        self.game.tick(&mut Cx {
+            tick: step.tick,
+            hz: self.options.step.hz,
+            inputs: &inputs,
+            wishes: &mut self.wishes,
+        });
+        self.inputs = inputs;
+        self.settle(now, out);
+        if step.snapshot && self.closed.is_none() {
+            self.snapshot(step.tick, now, out);
+        }
+        self.weather_down(now, out);
+    }
+
+    fn take_inputs(&mut self, tick: Tick) {
+        self.inputs.clear();
+        for (&id, seat) in &mut self.seats {
+            let round_trip = match &seat.presence {
+                Presence::Bot => {
+                    // By the way a person's input takes; it is always in time.
+                    let input = self.game.think(id, tick);
+                    seat.intake.offer(tick.wire(), tick, input, 0);
+                    None
+                }
+                Presence::Here(client) => client.viewer.flow().round_trip(),
+                Presence::Away(_) => None,
+            };
+            self.inputs.push(seat.intake.take(tick, id, round_trip));
+        }
+    }
+
+    fn snapshot(&mut self, tick: Tick, now: Duration, out: &mut impl Outlet) {
+        let mut capture = self.world.capture(tick);
+        self.game.capture(&mut capture);
+        capture.commit();
+        self.counters.snapshots += 1;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(&mut self.world);
+        }
+        let mut frames = std::mem::take(&mut self.frames);
+        frames.clear();
+        for (&id, seat) in &mut self.seats {
+            let Presence::Here(client) = &mut seat.presence else {
+                continue;
+            };
+            self.game.interest(Subscriber::Player(id), &mut seat.view);
+            let request = FrameRequest {
+                now,
+                view: &seat.view,
+                feedback: Some(Feedback {
+                    last_input_seq: seat.intake.last_seq(),
+                    input_depth: seat.intake.depth_quarters(),
+                }),
+                owner: self.game.owner(id),
+            };
+            show(
+                client,
+                &request,
+                &mut self.world,
+                &mut self.counters,
+                &mut frames,
+            );
+        }
+        for spectator in self.spectators.values_mut() {
+            let client = &mut spectator.client;
+            match (&mut spectator.delayed, &self.recorder) {
+                (Some(delayed), Some(recorder)) => {
+                    delayed.send(client.id, recorder, tick, now, out)
+                }
+                (Some(_), None) => {}
+                (None, _) => {
+                    let who = Subscriber::Spectator(spectator.gaze);
+                    self.game.interest(who, &mut spectator.view);
+                    let request = FrameRequest {
+                        now,
+                        view: &spectator.view,
+                        feedback: None,
+                        owner: None,
+                    };
+                    show(
+                        client,
+                        &request,
+                        &mut self.world,
+                        &mut self.counters,
+                        &mut frames,
+                    );
+                }
+            }
+        }
+        let made = self.world.take_frames();
+        let used = if frames.is_empty() {
+            Some(made)
+        } else {
+            out.frames(made, &frames)
+        };
+        if let Some(used) = used {
+            self.world.recycle(used);
+        }
+        self.frames = frames;
+    }
+
+    /// What has arrived through modelled networks.
+    fn weather_up(&mut self, now: Duration, out: &mut impl Outlet) {
+        let mut arrived = Vec::new();
+        let players = self.seats.values_mut().filter_map(super::Seat::client_mut);
+        let watching = self
+            .spectators
+            .values_mut()
+            .map(|spectator| &mut spectator.client);
+        for client in players.chain(watching) {
+            let Some(links) = &mut client.links else {
+                continue;
+            };
+            while let Some(packet) = links.up.receive(now) {
+                arrived.push((client.id, packet));
+            }
+        }
+        for (client, packet) in arrived {
+            self.read_packet(client, &packet, now, out);
+        }
+    }
+
+    fn weather_down(&mut self, now: Duration, out: &mut impl Outlet) {
+        let players = self.seats.values_mut().filter_map(super::Seat::client_mut);
+        let watching = self
+            .spectators
+            .values_mut()
+            .map(|spectator| &mut spectator.client);
+        for client in players.chain(watching) {
+            if let Some(links) = &mut client.links {
+                links.deliver(client.id, now, out);
+            }
+        }
+    }
+}
+
+/// Makes a client's frame, to be sent with the others, or puts it on its modelled network.
+fn show(
+    client: &mut Client,
+    request: &FrameRequest<'_>,
+    world: &mut World,
+    counters: &mut RoomCounters,
+    frames: &mut Vec<(ClientId, FrameIndex)>,
+) {
+    match client.viewer.frame(world, request) {
+        Ok(frame) => {
+            counters.frames += 1;
+            counters.frame_bytes += world.frame_bytes(frame) as u64;
+            let Some(links) = &mut client.links else {
+                return frames.push((client.id, frame));
+            };
+            let mut bytes = Vec::with_capacity(world.frame_bytes(frame));
+            world.copy_frame(frame, &mut bytes);
+            let len = bytes.len();
+            links.down.send(request.now, Parcel::Frame(bytes), len);
+        }
+        Err(Held::InFlight) => counters.conflated += 1,
+        Err(Held::Budget) => counters.over_budget += 1,
+        Err(Held::NothingNew) => {}
+    }
+}
