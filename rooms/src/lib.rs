@@ -49,6 +49,7 @@ mod env;
 mod game;
 mod room;
 mod server;
+mod shared;
 
 pub use cx::{Audience, Cx};
 pub use driver::{RoomInfo, RoomReport, Rota, Turn};

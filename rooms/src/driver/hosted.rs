@@ -1,20 +1,15 @@
 //! A room as its thread and its server see it, whatever its game.
 
-use std::{
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use ringside_netcode::tick::{Step, StepConfig};
 use serde::Serialize;
 
-use super::{wire::Wire, worker::What};
+use super::{office::What, wire::Wire};
 use crate::{
     game::Game,
     room::{ClientId, Goodbye, IntakeCounters, Outlet, Room, RoomCounters},
+    shared::Shared,
 };
 
 /// What a room reports of itself, about once a second.
@@ -64,14 +59,21 @@ pub(crate) struct RoomAddress {
     /// Not listed, and nobody is put there who does not ask for it.
     pub(crate) private: bool,
     pub(crate) seats: u32,
-    pub(crate) people: AtomicU32,
-    pub(crate) spectators: AtomicU32,
+    pub(crate) now: Shared<RoomNow>,
+    pub(crate) report: Shared<RoomReport>,
+}
+
+/// What changes about a room, as others may know it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RoomNow {
+    /// The thread it is on.
+    pub(crate) worker: usize,
+    pub(crate) people: u32,
+    pub(crate) spectators: u32,
     /// Players on their way to it.
-    pub(crate) promised: AtomicU32,
-    pub(crate) locked: AtomicBool,
-    pub(crate) closed: AtomicBool,
-    pub(crate) worker: AtomicUsize,
-    pub(crate) report: Mutex<RoomReport>,
+    pub(crate) promised: u32,
+    pub(crate) locked: bool,
+    pub(crate) closed: bool,
 }
 
 /// What a lobby shows of a room.
@@ -94,28 +96,29 @@ pub struct RoomInfo {
     pub closed: bool,
 }
 
-// Relaxed, all of it: each is a number of its own, for lists and for a choice that is checked again by the room.
 impl RoomAddress {
     pub(crate) fn info(&self) -> RoomInfo {
+        let now = self.now.get();
         RoomInfo {
             room: self.code.clone(),
             kind: self.kind.clone(),
-            people: self.people.load(Ordering::Relaxed),
+            people: now.people,
             seats: self.seats,
-            spectators: self.spectators.load(Ordering::Relaxed),
-            locked: self.locked.load(Ordering::Relaxed),
-            closed: self.closed.load(Ordering::Relaxed),
+            spectators: now.spectators,
+            locked: now.locked,
+            closed: now.closed,
         }
     }
 
     /// Seats that nobody has and nobody is on the way to.
     pub(crate) fn free(&self) -> u32 {
-        let taken = self.people.load(Ordering::Relaxed) + self.promised.load(Ordering::Relaxed);
-        self.seats.saturating_sub(taken)
+        let now = self.now.get();
+        self.seats.saturating_sub(now.people + now.promised)
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        !self.locked.load(Ordering::Relaxed) && !self.closed.load(Ordering::Relaxed)
+        let now = self.now.get();
+        !now.locked && !now.closed
     }
 }
 

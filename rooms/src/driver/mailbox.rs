@@ -5,10 +5,7 @@
 //! goodbyes find room in a flood.
 
 use std::{
-    sync::{
-        Condvar, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Condvar, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -20,9 +17,14 @@ const INPUTS_MAX: usize = LETTERS_MAX - 4_096;
 /// A thread's letter box.
 #[derive(Debug)]
 pub(crate) struct Mailbox<L> {
-    letters: Mutex<Vec<L>>,
+    inside: Mutex<Inside<L>>,
     arrived: Condvar,
-    refused: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Inside<L> {
+    letters: Vec<L>,
+    refused: u64,
 }
 
 /// The box is full: the thread behind it is far behind.
@@ -32,9 +34,11 @@ pub(crate) struct Full;
 impl<L> Mailbox<L> {
     pub(crate) fn new() -> Self {
         Self {
-            letters: Mutex::new(Vec::new()),
+            inside: Mutex::new(Inside {
+                letters: Vec::new(),
+                refused: 0,
+            }),
             arrived: Condvar::new(),
-            refused: AtomicU64::new(0),
         }
     }
 
@@ -52,40 +56,39 @@ impl<L> Mailbox<L> {
 
     /// Posts what must not be lost and is rare enough not to need a bound: a room thread's own.
     pub(crate) fn post_always(&self, letter: L) {
-        self.lock().push(letter);
+        self.lock().letters.push(letter);
         self.arrived.notify_one();
     }
 
     fn post(&self, letter: L, most: usize) -> Result<(), Full> {
-        let mut letters = self.lock();
-        if letters.len() >= most {
-            // Relaxed: a statistic.
-            self.refused.fetch_add(1, Ordering::Relaxed);
+        let mut inside = self.lock();
+        if inside.letters.len() >= most {
+            inside.refused += 1;
             return Err(Full);
         }
-        letters.push(letter);
+        inside.letters.push(letter);
         Ok(())
     }
 
     /// Takes everything, in order; `into` is empty and gives its memory for the next letters.
     pub(crate) fn take(&self, into: &mut Vec<L>) {
-        std::mem::swap(&mut *self.lock(), into);
+        std::mem::swap(&mut self.lock().letters, into);
     }
 
     /// Waits until something urgent arrives, or for `time`.
     pub(crate) fn wait(&self, time: Duration) {
-        let letters = self.lock();
+        let inside = self.lock();
         // Woken, late, or for nothing: the caller looks anyway.
-        let _woken = self.arrived.wait_timeout(letters, time);
+        let _woken = self.arrived.wait_timeout(inside, time);
     }
 
     /// Letters that found it full.
     pub(crate) fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.lock().refused
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<L>> {
-        self.letters
+    fn lock(&self) -> MutexGuard<'_, Inside<L>> {
+        self.inside
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }

@@ -10,14 +10,17 @@
 //! goes to the thread with the least measured load; a thread that has too much hands rooms over
 //! ([`worker`]).
 
+mod chores;
 mod hosted;
 mod mailbox;
+mod office;
 mod rota;
 mod wire;
 mod worker;
 
-pub(crate) use hosted::{Hosted, RoomAddress};
-pub(crate) use worker::{Letter, Office, What, Worker};
+pub(crate) use hosted::{Hosted, RoomAddress, RoomNow};
+pub(crate) use office::{Letter, Office, What};
+pub(crate) use worker::Worker;
 
 pub use hosted::{RoomInfo, RoomReport};
 pub use rota::{Rota, Turn};

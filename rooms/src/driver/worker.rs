@@ -9,193 +9,55 @@
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-        mpsc::SyncSender,
-    },
+    sync::Arc,
     thread::JoinHandle,
     time::Duration,
 };
 
-use bytes::Bytes;
-use ringside_gateway::{Ack, Class, Gateway, Publisher, Room as Members, Socket};
-use ringside_netcode::tick::{FixedStep, Histogram, Step};
-use serde_json::value::RawValue;
+use ringside_gateway::{Gateway, Publisher, Room as Members};
+use ringside_netcode::tick::{FixedStep, Step};
 
 use super::{
-    Hosted, RoomAddress, RoomReport, Rota, Turn,
+    Hosted, Letter, Office, RoomAddress, Rota, Turn, What,
     hosted::{RoomInfo, crash},
-    mailbox::{Full, Mailbox},
     wire::{Sockets, Wire},
 };
-use crate::{
-    env::Clock,
-    game::{Gaze, PlayerId},
-    room::{ClientId, Entry, Token, Weather},
-    server::{Directory, Keeper, Kind},
-};
+use crate::server::{Directory, Kind};
 
 /// How often a thread reports, tells lobbies, and looks after its rooms.
-const CHORES_EVERY: Duration = Duration::from_millis(250);
-/// Chores between two reports and looks at the balance.
-const CHORES_A_REPORT: u32 = 4;
+pub(super) const CHORES_EVERY: Duration = Duration::from_millis(250);
 /// Sends wait for company no longer than this.
 const FLUSH_WITHIN: Duration = Duration::from_micros(500);
-/// A thread this busy (in 1/1000) hands rooms over, if another is less busy by at least the margin.
-const BUSY: u32 = 600;
-const MARGIN: u32 = 200;
-
-/// A letter to a room thread.
-pub(crate) struct Letter {
-    pub(crate) room: u64,
-    pub(crate) what: What,
-}
-
-/// What it says.
-pub(crate) enum What {
-    Enter {
-        client: ClientId,
-        entry: Entry,
-        socket: Socket,
-        ack: Option<Ack>,
-        /// The player was counted as promised.
-        promised: bool,
-    },
-    Packet {
-        client: ClientId,
-        bytes: Bytes,
-        at: Duration,
-    },
-    Keyframe {
-        client: ClientId,
-    },
-    Message {
-        client: ClientId,
-        message: Box<RawValue>,
-    },
-    Look {
-        client: ClientId,
-        gaze: Gaze,
-    },
-    Weather {
-        client: ClientId,
-        weather: Option<Weather>,
-    },
-    Leave {
-        client: ClientId,
-    },
-    Gone {
-        client: ClientId,
-    },
-    Reserve {
-        token: Token,
-    },
-    Kick {
-        player: PlayerId,
-        reason: String,
-    },
-    Lock(bool),
-    Bots(u16),
-    Close(String),
-    Replay(SyncSender<Option<Vec<u8>>>),
-    Save(SyncSender<Option<Vec<u8>>>),
-    Open {
-        address: Arc<RoomAddress>,
-        members: Members,
-        kind: Arc<Kind>,
-        /// A saved room to go on with.
-        saved: Option<Vec<u8>>,
-        seed: u64,
-    },
-    Adopt(Box<Hosting>),
-    Stop,
-}
 
 /// A room with all that its thread keeps for it.
 pub(crate) struct Hosting {
-    address: Arc<RoomAddress>,
-    room: Box<dyn Hosted>,
-    sockets: Sockets,
-    schedule: Option<FixedStep>,
-    empty_since: Option<Duration>,
-    saved_at: Duration,
+    pub(super) address: Arc<RoomAddress>,
+    pub(super) room: Box<dyn Hosted>,
+    pub(super) sockets: Sockets,
+    pub(super) schedule: Option<FixedStep>,
+    pub(super) empty_since: Option<Duration>,
+    pub(super) saved_at: Duration,
     /// Time its steps took since the last report.
-    cost: Duration,
-    shown: Option<RoomInfo>,
-}
-
-/// What all room threads share.
-pub(crate) struct Office {
-    pub(crate) clock: Clock,
-    pub(crate) desks: Vec<Desk>,
-    pub(crate) keeper: Option<Keeper>,
-}
-
-/// One room thread, from outside.
-pub(crate) struct Desk {
-    pub(crate) mailbox: Mailbox<Letter>,
-    /// How busy it is, in 1/1000.
-    pub(crate) load: AtomicU32,
-    pub(crate) rooms: AtomicU32,
-}
-
-impl Office {
-    pub(crate) fn new(workers: usize, keeper: Option<Keeper>) -> Self {
-        let desk = |_| Desk {
-            mailbox: Mailbox::new(),
-            load: AtomicU32::new(0),
-            rooms: AtomicU32::new(0),
-        };
-        Self {
-            clock: Clock::start(),
-            desks: (0..workers).map(desk).collect(),
-            keeper,
-        }
-    }
-
-    /// Posts a letter to a room, wherever it is.
-    pub(crate) fn post(&self, to: &RoomAddress, what: What) -> Result<(), Full> {
-        let input = matches!(what, What::Packet { .. });
-        let letter = Letter { room: to.id, what };
-        // Relaxed: where it was a moment ago will do, for letters are forwarded.
-        let desk = &self.desks[to.worker.load(Ordering::Relaxed)];
-        match input {
-            true => desk.mailbox.post_input(letter),
-            false => desk.mailbox.post_urgent(letter),
-        }
-    }
-
-    /// The thread for a new room: the least busy, and of those with about the same load the one with
-    /// fewest rooms.
-    pub(crate) fn least_busy(&self) -> usize {
-        let busy = |desk: &Desk| {
-            let load = desk.load.load(Ordering::Relaxed) / 50;
-            (load, desk.rooms.load(Ordering::Relaxed))
-        };
-        let desks = self.desks.iter().enumerate();
-        desks
-            .min_by_key(|(_, desk)| busy(desk))
-            .map_or(0, |(n, _)| n)
-    }
+    pub(super) cost: Duration,
+    pub(super) shown: Option<RoomInfo>,
 }
 
 /// A room thread.
 pub(crate) struct Worker {
-    number: usize,
-    office: Arc<Office>,
-    directory: Arc<Directory>,
-    gateway: Gateway,
-    publisher: Publisher,
-    rota: Rota<u64>,
-    rooms: HashMap<u64, Hosting>,
-    letters: Vec<Letter>,
-    unflushed_since: Option<Duration>,
-    chores_at: Duration,
-    chores: u32,
+    pub(super) number: usize,
+    pub(super) office: Arc<Office>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) gateway: Gateway,
+    pub(super) publisher: Publisher,
+    pub(super) rota: Rota<u64>,
+    pub(super) rooms: HashMap<u64, Hosting>,
+    pub(super) letters: Vec<Letter>,
+    pub(super) unflushed_since: Option<Duration>,
+    pub(super) chores_at: Duration,
+    pub(super) chores: u32,
     /// Time spent on steps and letters since the last report.
-    busy: Duration,
-    reported_at: Duration,
+    pub(super) busy: Duration,
+    pub(super) reported_at: Duration,
 }
 
 impl Worker {
@@ -226,7 +88,7 @@ impl Worker {
         thread.spawn(move || worker.live())
     }
 
-    fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         self.office.clock.now()
     }
 
@@ -253,7 +115,7 @@ impl Worker {
         }
     }
 
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         self.publisher.flush();
         self.unflushed_since = None;
     }
@@ -376,9 +238,7 @@ impl Worker {
         };
         self.rota.add(id, schedule);
         self.rooms.insert(id, hosting);
-        self.office.desks[self.number]
-            .rooms
-            .store(self.rooms.len() as u32, Ordering::Relaxed);
+        self.count_rooms();
         self.look_after(id);
     }
 
@@ -424,14 +284,15 @@ impl Worker {
         self.look_after(id);
         if promised && let Some(hosting) = self.rooms.get(&id) {
             // After `people` has been stored, so that nobody is counted too little.
-            hosting.address.promised.fetch_sub(1, Ordering::Relaxed);
+            let mut now = hosting.address.now.lock();
+            now.promised = now.promised.saturating_sub(1);
         }
     }
 
     /// A letter for a room that has moved, or that is not there any more.
     fn forward(&mut self, id: u64, what: What) {
         match self.directory.by_id(id) {
-            Some(address) if address.worker.load(Ordering::Relaxed) != self.number => {
+            Some(address) if address.now.get().worker != self.number => {
                 // Full: as if it had been posted there.
                 let _ = self.office.post(&address, what);
             }
@@ -464,13 +325,11 @@ impl Worker {
         for client in sockets.dismissed.drain(..) {
             self.directory.unbind(client, id);
         }
-        address
-            .people
-            .store(room.people() as u32, Ordering::Relaxed);
-        address
-            .spectators
-            .store(room.spectators() as u32, Ordering::Relaxed);
-        address.locked.store(room.is_locked(), Ordering::Relaxed);
+        let mut now = address.now.lock();
+        now.people = room.people() as u32;
+        now.spectators = room.spectators() as u32;
+        now.locked = room.is_locked();
+        drop(now);
         if room.is_closed() {
             self.remove(id);
         }
@@ -491,7 +350,7 @@ impl Worker {
         self.remove(id);
     }
 
-    fn remove(&mut self, id: u64) {
+    pub(super) fn remove(&mut self, id: u64) {
         self.rota.remove(id);
         let Some(hosting) = self.rooms.remove(&id) else {
             return;
@@ -500,140 +359,12 @@ impl Worker {
         if let Some(keeper) = &self.office.keeper {
             keeper.forget(&hosting.address);
         }
-        self.office.desks[self.number]
-            .rooms
-            .store(self.rooms.len() as u32, Ordering::Relaxed);
+        self.count_rooms();
         self.tell_lobby(&hosting.address.kind, &[hosting.address.info()]);
     }
 
-    fn tell_lobby(&mut self, kind: &str, changes: &[RoomInfo]) {
-        let Ok(lobby) = self.gateway.room(&Directory::lobby(kind)) else {
-            return;
-        };
-        if let Err(error) = self
-            .publisher
-            .emit(&lobby, Class::Reliable, "rooms", &(changes,))
-        {
-            tracing::warn!(%error, "a lobby could not be told of its rooms");
-        }
-    }
-
-    fn do_chores(&mut self, now: Duration) {
-        self.chores_at = now + CHORES_EVERY;
-        self.chores += 1;
-        let mut changes: HashMap<String, Vec<RoomInfo>> = HashMap::new();
-        let mut empty = Vec::new();
-        for (id, hosting) in &mut self.rooms {
-            let Hosting { address, room, .. } = hosting;
-            let deserted = room.people() == 0
-                && room.spectators() == 0
-                && address.promised.load(Ordering::Relaxed) == 0;
-            let since = *hosting.empty_since.get_or_insert(now);
-            if !deserted {
-                hosting.empty_since = None;
-            } else if room.empty_for().is_some_and(|time| now - since >= time) {
-                empty.push(*id);
-            }
-            let info = address.info();
-            if !address.private && hosting.shown.as_ref() != Some(&info) {
-                hosting.shown = Some(info.clone());
-                changes.entry(info.kind.clone()).or_default().push(info);
-            }
-            if let Some(keeper) = &self.office.keeper
-                && now - hosting.saved_at >= room.save_every()
-                && let Some(bytes) = room.save()
-            {
-                hosting.saved_at = now;
-                keeper.keep(address, bytes);
-            }
-        }
-        for (kind, changes) in changes {
-            self.tell_lobby(&kind, &changes);
-        }
-        for id in empty {
-            self.remove(id);
-        }
-        if self.chores.is_multiple_of(CHORES_A_REPORT) {
-            self.report(now);
-        }
-    }
-
-    fn report(&mut self, now: Duration) {
-        let passed = (now - self.reported_at).max(Duration::from_millis(1));
-        self.reported_at = now;
-        let thousandths = |busy: Duration| (busy.as_micros() * 1000 / passed.as_micros()) as u32;
-        let load = thousandths(std::mem::take(&mut self.busy));
-        self.office.desks[self.number]
-            .load
-            .store(load, Ordering::Relaxed);
-        let mut costs: Vec<(u32, u64)> = Vec::new();
-        for (id, hosting) in &mut self.rooms {
-            costs.push((thousandths(std::mem::take(&mut hosting.cost)), *id));
-            let mut report = RoomReport {
-                code: hosting.address.code.clone(),
-                kind: hosting.address.kind.clone(),
-                worker: self.number,
-                ..RoomReport::default()
-            };
-            hosting.room.report(&mut report);
-            if let Some(schedule) = self.rota.schedule(*id) {
-                let quantiles = |h: &Histogram| {
-                    let us = |per_mille| h.quantile(per_mille).as_micros() as u64;
-                    (us(500), us(990))
-                };
-                let stats = schedule.stats();
-                report.step_us = quantiles(&stats.cost);
-                report.late_us = quantiles(&stats.lateness);
-                report.dropped = stats.dropped;
-                report.skipped = stats.skipped;
-                report.rate_percent = schedule.rate_percent();
-                schedule.clear_stats();
-            }
-            *hosting
-                .address
-                .report
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner()) = report;
-        }
-        self.balance(load, &costs);
-    }
-
-    /// Hands a room over, if this thread is much busier than another.
-    fn balance(&mut self, load: u32, costs: &[(u32, u64)]) {
-        let other = self.office.least_busy();
-        let theirs = self.office.desks[other].load.load(Ordering::Relaxed);
-        if other == self.number || load < BUSY || load < theirs + MARGIN || costs.len() < 2 {
-            return;
-        }
-        // The one that brings the two nearest to each other without turning the tables.
-        let half = (load - theirs) / 2;
-        let fitting = costs.iter().filter(|(cost, _)| *cost > 0 && *cost <= half);
-        let Some(&(cost, id)) = fitting.max() else {
-            return;
-        };
-        let schedule = self.rota.remove(id);
-        let Some(mut hosting) = self.rooms.remove(&id) else {
-            return;
-        };
-        hosting.schedule = schedule;
-        tracing::info!(
-            room = hosting.address.code,
-            from = self.number,
-            to = other,
-            "a room moves"
-        );
-        // What the room has sent goes out before its new thread sends anything.
-        self.flush();
-        let desk = &self.office.desks[other];
-        desk.load.fetch_add(cost, Ordering::Relaxed);
-        hosting.address.worker.store(other, Ordering::Relaxed);
-        desk.mailbox.post_always(Letter {
-            room: id,
-            what: What::Adopt(Box::new(hosting)),
-        });
-        self.office.desks[self.number]
-            .rooms
-            .store(self.rooms.len() as u32, Ordering::Relaxed);
+    pub(super) fn count_rooms(&self) {
+        self.office.desks[self.number].load.lock().rooms = self.rooms.len() as u32;
     }
 
     /// The server stops: what can be saved is saved.

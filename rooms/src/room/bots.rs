@@ -3,7 +3,7 @@
 //! A bot sits on a seat like anybody; its input goes through the same intake. Promises: no person is
 //! refused because of a bot.
 
-use super::{Client, Intake, News, Presence, Room, Seat, Token, intake::PacketRate};
+use super::{Intake, News, Presence, Room, Seat, Token, intake::PacketRate};
 use crate::game::{Game, Leave, PlayerId, Who};
 
 impl<G: Game> Room<G> {
@@ -64,8 +64,8 @@ impl<G: Game> Room<G> {
         if !who.bot {
             self.tokens.insert(token, id);
         }
-        if let Presence::Here(Client { id: client, .. }) = &presence {
-            self.by_client.insert(*client, id);
+        if let Presence::Here(client) = &presence {
+            self.by_client.insert(client.id, id);
         }
         let seat = Seat {
             who,

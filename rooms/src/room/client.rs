@@ -182,8 +182,11 @@ impl Delayed {
         out: &mut impl Outlet,
     ) {
         let shown = tick - self.ticks;
-        while let Some((_, name, json)) = self.events.pop_front_if(|(at, ..)| !at.is_newer(shown)) {
-            out.event(To::Clients(&[client]), name, &json, Urgency::Reliable);
+        while let Some((at, name, json)) = self.events.front()
+            && !at.is_newer(shown)
+        {
+            out.event(To::Clients(&[client]), name, json, Urgency::Reliable);
+            self.events.pop_front();
         }
         if !self.flow.may_send(now) {
             return;

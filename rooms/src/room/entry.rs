@@ -187,7 +187,7 @@ impl<G: Game> Room<G> {
             id,
             who,
             token,
-            Presence::Here(Client::new(client, &self.options)),
+            Presence::Here(Box::new(Client::new(client, &self.options))),
         );
         self.counters.joined += 1;
         self.fill_with_bots();
@@ -222,7 +222,7 @@ impl<G: Game> Room<G> {
         // The returning client numbers its inputs anew.
         self.past_intake = self.past_intake.plus(seat.intake.counters());
         seat.intake = Intake::new(self.next, &self.options);
-        let here = Presence::Here(Client::new(client, &self.options));
+        let here = Presence::Here(Box::new(Client::new(client, &self.options)));
         let before = std::mem::replace(&mut seat.presence, here);
         self.by_client.insert(client, id);
         self.spectators.remove(&client);

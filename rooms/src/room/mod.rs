@@ -102,7 +102,7 @@ struct Seat<I> {
 }
 
 enum Presence {
-    Here(Client),
+    Here(Box<Client>),
     /// Its connection was lost; the seat is kept until then.
     Away(Duration),
     Bot,

@@ -305,12 +305,8 @@ fn statistics(running: &OnceLock<Rooms>) -> Page {
     };
     let stats = rooms.gateway.stats();
     let (in_rooms, in_queues) = rooms.sockets();
-    let reports = rooms.directory.all().into_iter().map(|address| {
-        let report = address.report.lock();
-        report
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
-    });
+    let reports = rooms.directory.all();
+    let reports = reports.iter().map(|address| address.report.get());
     let desks = rooms.office.desks.iter();
     let statistics = Statistics {
         rooms: reports.collect(),

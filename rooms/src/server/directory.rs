@@ -6,10 +6,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::Arc,
 };
 
 use ringside_gateway::{Gateway, Socket};
@@ -17,10 +14,11 @@ use serde::Deserialize;
 
 use super::Kind;
 use crate::{
-    driver::{Office, RoomAddress, RoomInfo, RoomReport, What},
+    driver::{Office, RoomAddress, RoomInfo, RoomNow, What},
     env,
     game::Refusal,
     room::{ClientId, Token},
+    shared::Shared,
 };
 
 /// Rooms at once. Each has a topic of the gateway's; a thousand bytes of book-keeping each is 16 MB.
@@ -96,32 +94,25 @@ pub(crate) struct Waiting {
 /// All rooms, queues and bindings.
 pub(crate) struct Directory {
     kinds: BTreeMap<String, Arc<Kind>>,
-    rooms: Mutex<Rooms>,
-    bindings: Vec<Mutex<HashMap<ClientId, Arc<RoomAddress>>>>,
-    ids: AtomicU64,
+    rooms: Shared<Rooms>,
+    bindings: Vec<Shared<HashMap<ClientId, Arc<RoomAddress>>>>,
 }
 
 #[derive(Default)]
 struct Rooms {
+    last_id: u64,
     by_id: HashMap<u64, Arc<RoomAddress>>,
     by_code: BTreeMap<String, u64>,
     queues: BTreeMap<(String, String), Vec<Waiting>>,
     queued: HashMap<ClientId, (String, String)>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 impl Directory {
     pub(crate) fn new(kinds: BTreeMap<String, Arc<Kind>>) -> Self {
         Self {
             kinds,
-            rooms: Mutex::default(),
-            bindings: (0..STRIPES).map(|_| Mutex::default()).collect(),
-            ids: AtomicU64::new(1),
+            rooms: Shared::default(),
+            bindings: (0..STRIPES).map(|_| Shared::default()).collect(),
         }
     }
 
@@ -153,7 +144,7 @@ impl Directory {
         office: &Office,
         gateway: &Gateway,
     ) -> Result<Place, Refusal> {
-        let mut rooms = lock(&self.rooms);
+        let mut rooms = self.rooms.lock();
         rooms.leave_queue(waiting.client);
         let by_code = |rooms: &Rooms, code: &str| {
             let id = rooms.by_code.get(&code.to_ascii_uppercase())?;
@@ -283,7 +274,8 @@ impl Directory {
                 (code, None)
             }
         };
-        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        rooms.last_id += 1;
+        let id = rooms.last_id;
         let busy = |error: &dyn std::fmt::Display| {
             tracing::error!(%error, "a room could not be opened");
             Refusal::of("busy", "no room can be opened now; try again later")
@@ -297,13 +289,11 @@ impl Directory {
             kind: kind.name.clone(),
             private: privacy == Privacy::Private,
             seats: u32::from(kind.options.seats),
-            people: AtomicU32::new(0),
-            spectators: AtomicU32::new(0),
-            promised: AtomicU32::new(0),
-            locked: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
-            worker: AtomicUsize::new(office.least_busy()),
-            report: Mutex::new(RoomReport::default()),
+            now: Shared::new(RoomNow {
+                worker: office.least_busy(),
+                ..RoomNow::default()
+            }),
+            report: Shared::default(),
         });
         let open = What::Open {
             address: address.clone(),
@@ -316,8 +306,8 @@ impl Directory {
             .post(&address, open)
             .map_err(|_| busy(&"its thread is too far behind"))?;
         // Counted at once, or a hundred rooms opened together would all go to one thread.
-        let desk = &office.desks[address.worker.load(Ordering::Relaxed)];
-        desk.rooms.fetch_add(1, Ordering::Relaxed);
+        let desk = &office.desks[address.now.get().worker];
+        desk.load.lock().rooms += 1;
         rooms.by_code.insert(code, id);
         rooms.by_id.insert(id, address.clone());
         Ok(address)
@@ -334,7 +324,7 @@ impl Directory {
     ) -> Result<Arc<RoomAddress>, Refusal> {
         let kind = self.kind(Some(kind))?;
         self.open(
-            &mut lock(&self.rooms),
+            &mut self.rooms.lock(),
             kind,
             privacy,
             saved,
@@ -344,18 +334,18 @@ impl Directory {
     }
 
     pub(crate) fn by_id(&self, id: u64) -> Option<Arc<RoomAddress>> {
-        lock(&self.rooms).by_id.get(&id).cloned()
+        self.rooms.lock().by_id.get(&id).cloned()
     }
 
     pub(crate) fn by_code(&self, code: &str) -> Option<Arc<RoomAddress>> {
-        let rooms = lock(&self.rooms);
+        let rooms = self.rooms.lock();
         let id = rooms.by_code.get(&code.to_ascii_uppercase())?;
         rooms.by_id.get(id).cloned()
     }
 
     /// All rooms, in the order they were opened.
     pub(crate) fn all(&self) -> Vec<Arc<RoomAddress>> {
-        let mut all: Vec<_> = lock(&self.rooms).by_id.values().cloned().collect();
+        let mut all: Vec<_> = self.rooms.lock().by_id.values().cloned().collect();
         all.sort_unstable_by_key(|address| address.id);
         all
     }
@@ -369,25 +359,25 @@ impl Directory {
 
     /// A room is over.
     pub(crate) fn forget(&self, address: &RoomAddress) {
-        address.closed.store(true, Ordering::Relaxed);
-        let mut rooms = lock(&self.rooms);
+        address.now.lock().closed = true;
+        let mut rooms = self.rooms.lock();
         rooms.by_id.remove(&address.id);
         rooms.by_code.remove(&address.code);
     }
 
     /// From now on what the socket sends goes to this room. Returns the one it was bound to before.
     pub(crate) fn bind(&self, client: ClientId, to: Arc<RoomAddress>) -> Option<Arc<RoomAddress>> {
-        lock(self.stripe(client)).insert(client, to)
+        self.stripe(client).lock().insert(client, to)
     }
 
     /// The room a socket is bound to.
     pub(crate) fn room_of(&self, client: ClientId) -> Option<Arc<RoomAddress>> {
-        lock(self.stripe(client)).get(&client).cloned()
+        self.stripe(client).lock().get(&client).cloned()
     }
 
     /// The room is done with the socket.
     pub(crate) fn unbind(&self, client: ClientId, room: u64) {
-        let mut bound = lock(self.stripe(client));
+        let mut bound = self.stripe(client).lock();
         if bound.get(&client).is_some_and(|address| address.id == room) {
             bound.remove(&client);
         }
@@ -395,17 +385,17 @@ impl Directory {
 
     /// The socket is gone: from its room, which is returned, and from its queue.
     pub(crate) fn gone(&self, client: ClientId) -> Option<Arc<RoomAddress>> {
-        lock(&self.rooms).leave_queue(client);
-        lock(self.stripe(client)).remove(&client)
+        self.rooms.lock().leave_queue(client);
+        self.stripe(client).lock().remove(&client)
     }
 
     /// How many sockets are bound to rooms, and how many wait in queues.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        let bound = self.bindings.iter().map(|stripe| lock(stripe).len()).sum();
-        (bound, lock(&self.rooms).queued.len())
+        let bound = self.bindings.iter().map(|stripe| stripe.lock().len()).sum();
+        (bound, self.rooms.lock().queued.len())
     }
 
-    fn stripe(&self, client: ClientId) -> &Mutex<HashMap<ClientId, Arc<RoomAddress>>> {
+    fn stripe(&self, client: ClientId) -> &Shared<HashMap<ClientId, Arc<RoomAddress>>> {
         &self.bindings[client.0 as usize % STRIPES]
     }
 }
@@ -432,7 +422,7 @@ fn promise(address: Arc<RoomAddress>) -> Result<Arc<RoomAddress>, Refusal> {
     if address.free() == 0 {
         return Err(Refusal::of("full", "the room is full"));
     }
-    address.promised.fetch_add(1, Ordering::Relaxed);
+    address.now.lock().promised += 1;
     Ok(address)
 }
 

@@ -94,10 +94,7 @@ impl Rooms {
     /// No such room.
     pub fn report(&self, room: &str) -> Result<RoomReport, Refusal> {
         let address = self.find(room)?;
-        let report = address.report.lock();
-        Ok(report
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone())
+        Ok(address.report.get())
     }
 
     /// Sends a player away.
@@ -157,10 +154,9 @@ impl Rooms {
     /// How busy each room thread is, in thousandths, and how many rooms it has.
     pub fn threads(&self) -> Vec<(u32, u32)> {
         let desks = self.office.desks.iter();
-        // Relaxed: numbers for people.
-        let relaxed = std::sync::atomic::Ordering::Relaxed;
         desks
-            .map(|desk| (desk.load.load(relaxed), desk.rooms.load(relaxed)))
+            .map(|desk| desk.load.get())
+            .map(|load| (load.busy, load.rooms))
             .collect()
     }
 

@@ -1,0 +1,149 @@
+//! What room threads are told, and where: the letters, and the desks they go to.
+
+use std::{
+    sync::{Arc, mpsc::SyncSender},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use ringside_gateway::{Ack, Room as Members, Socket};
+use serde_json::value::RawValue;
+
+use super::{
+    RoomAddress,
+    mailbox::{Full, Mailbox},
+    worker::Hosting,
+};
+use crate::{
+    env::Clock,
+    game::{Gaze, PlayerId},
+    room::{ClientId, Entry, Token, Weather},
+    server::{Keeper, Kind},
+    shared::Shared,
+};
+
+/// A letter to a room thread.
+pub(crate) struct Letter {
+    pub(crate) room: u64,
+    pub(crate) what: What,
+}
+
+/// What it says.
+pub(crate) enum What {
+    Enter {
+        client: ClientId,
+        entry: Entry,
+        socket: Socket,
+        ack: Option<Ack>,
+        /// The player was counted as promised.
+        promised: bool,
+    },
+    Packet {
+        client: ClientId,
+        bytes: Bytes,
+        at: Duration,
+    },
+    Keyframe {
+        client: ClientId,
+    },
+    Message {
+        client: ClientId,
+        message: Box<RawValue>,
+    },
+    Look {
+        client: ClientId,
+        gaze: Gaze,
+    },
+    Weather {
+        client: ClientId,
+        weather: Option<Weather>,
+    },
+    Leave {
+        client: ClientId,
+    },
+    Gone {
+        client: ClientId,
+    },
+    Reserve {
+        token: Token,
+    },
+    Kick {
+        player: PlayerId,
+        reason: String,
+    },
+    Lock(bool),
+    Bots(u16),
+    Close(String),
+    Replay(SyncSender<Option<Vec<u8>>>),
+    Save(SyncSender<Option<Vec<u8>>>),
+    Open {
+        address: Arc<RoomAddress>,
+        members: Members,
+        kind: Arc<Kind>,
+        /// A saved room to go on with.
+        saved: Option<Vec<u8>>,
+        seed: u64,
+    },
+    Adopt(Box<Hosting>),
+    Stop,
+}
+
+/// What all room threads share.
+pub(crate) struct Office {
+    pub(crate) clock: Clock,
+    pub(crate) desks: Vec<Desk>,
+    pub(crate) keeper: Option<Keeper>,
+}
+
+/// One room thread, from outside.
+pub(crate) struct Desk {
+    pub(crate) mailbox: Mailbox<Letter>,
+    pub(crate) load: Shared<Load>,
+}
+
+/// How much a room thread has to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Load {
+    /// How busy it is, in 1/1000.
+    pub(crate) busy: u32,
+    pub(crate) rooms: u32,
+}
+
+impl Office {
+    pub(crate) fn new(workers: usize, keeper: Option<Keeper>) -> Self {
+        let desk = |_| Desk {
+            mailbox: Mailbox::new(),
+            load: Shared::default(),
+        };
+        Self {
+            clock: Clock::start(),
+            desks: (0..workers).map(desk).collect(),
+            keeper,
+        }
+    }
+
+    /// Posts a letter to a room, wherever it is.
+    pub(crate) fn post(&self, to: &RoomAddress, what: What) -> Result<(), Full> {
+        let input = matches!(what, What::Packet { .. });
+        let letter = Letter { room: to.id, what };
+        // It may be moving: letters are forwarded.
+        let desk = &self.desks[to.now.get().worker];
+        match input {
+            true => desk.mailbox.post_input(letter),
+            false => desk.mailbox.post_urgent(letter),
+        }
+    }
+
+    /// The thread for a new room: the least busy, and of those with about the same load the one with
+    /// fewest rooms.
+    pub(crate) fn least_busy(&self) -> usize {
+        let busy = |desk: &Desk| {
+            let load = desk.load.get();
+            (load.busy / 50, load.rooms)
+        };
+        let desks = self.desks.iter().enumerate();
+        desks
+            .min_by_key(|(_, desk)| busy(desk))
+            .map_or(0, |(n, _)| n)
+    }
+}
