@@ -382,6 +382,7 @@ fn one_thread<'a>(title: &'static str, readers: usize, publishes: u64) -> Match<
 
 fn many_threads<'a>(title: &'static str, readers: usize, publishes: u64) -> Match<'a> {
     Match::new(title, "delivery", readers as u64, publishes)
+        .woken()
         .enter("nobody: two threads wake each other", waking_alone())
         .enter("shard on its thread", driven(readers, 1))
         .enter(

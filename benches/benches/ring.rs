@@ -316,6 +316,7 @@ fn main() {
     let bytes = |_| Bytes::copy_from_slice(&MESSAGE);
     play_all(vec![
         Match::new("ring/1P1C", "message", 1, 100_000)
+            .across_threads()
             .enter("lane", lanes(1, 1))
             .enter("lane, flushed every 16", lanes(1, BATCH))
             .enter("tokio broadcast", tokio_broadcast(1, |number| number))
@@ -345,6 +346,7 @@ fn main() {
                 Bound::None,
             ),
         Match::new("ring/4P1C", "message", 1, 100_000)
+            .across_threads()
             .enter("lanes", lanes(4, 1))
             .enter("lanes, flushed every 16", lanes(4, BATCH))
             .enter("tokio broadcast", tokio_broadcast(4, |number| number))
@@ -357,6 +359,7 @@ fn main() {
                 Bound::AtLeast(3.5),
             ),
         Match::new("ring/whole path, 1P", "message", 1, 50_000)
+            .across_threads()
             .enter("core", core(1, 1))
             .enter("core, flushed every 16", core(1, BATCH))
             .enter("tokio broadcast of Bytes", tokio_broadcast(1, bytes))

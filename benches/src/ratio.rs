@@ -39,6 +39,18 @@ pub enum Bound {
     None,
 }
 
+/// What the contenders of a match ask of the system's scheduler, which decides how steady its ratios are
+/// from one run to the next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Threads {
+    /// Nothing: one thread.
+    One,
+    /// That several threads run at once: good for the first digit.
+    Many,
+    /// That threads sleep and are woken: what comes out says as much of the scheduler as of us.
+    Woken,
+}
+
 /// Contenders for the same work.
 pub struct Match<'a> {
     title: String,
@@ -50,6 +62,7 @@ pub struct Match<'a> {
     operations: u64,
     contenders: Vec<Contender<'a>>,
     goals: Vec<Goal>,
+    threads: Threads,
 }
 
 impl<'a> Match<'a> {
@@ -62,7 +75,22 @@ impl<'a> Match<'a> {
             operations,
             contenders: Vec::new(),
             goals: Vec::new(),
+            threads: Threads::One,
         }
+    }
+
+    /// Says that the contenders run on several threads at once. Their ratios are guarded by a factor of
+    /// two only: on a busy machine they move by half.
+    pub fn across_threads(mut self) -> Self {
+        self.threads = Threads::Many;
+        self
+    }
+
+    /// Says that the contenders' threads sleep and are woken. Their ratios are shown and not guarded:
+    /// while others use the cores, they move tenfold.
+    pub fn woken(mut self) -> Self {
+        self.threads = Threads::Woken;
+        self
     }
 
     /// Adds a contender.
@@ -157,7 +185,9 @@ impl<'a> Match<'a> {
                 Bound::None => (String::from("-"), true),
             };
             let verdict = if holds { "" } else { "  MISSED" };
-            store(&self.title, goal, median, holds);
+            if self.threads != Threads::Woken {
+                store(&self.title, goal, median, holds, self.threads);
+            }
             println!(
                 "  {:<52} {median:>8.2}x ({low:.2}-{high:.2})  {bound}{verdict}",
                 goal.what
@@ -170,7 +200,7 @@ impl<'a> Match<'a> {
 
 /// Appends a ratio, as a line of JSON, to the file that `RINGSIDE_RATIOS` names, if it names one. A ratio
 /// without a bound guards nothing and is not stored.
-fn store(title: &str, goal: &Goal, ratio: f64, kept: bool) {
+fn store(title: &str, goal: &Goal, ratio: f64, kept: bool, threads: Threads) {
     let (bound, more_is_better) = match goal.bound {
         Bound::AtLeast(bound) => (bound, true),
         Bound::AtMost(bound) => (bound, false),
@@ -182,6 +212,7 @@ fn store(title: &str, goal: &Goal, ratio: f64, kept: bool) {
     let what = format!("{title}: {}", goal.what);
     let line = serde_json::json!({
         "what": what, "ratio": ratio, "bound": bound, "more_is_better": more_is_better, "kept": kept,
+        "across_threads": threads == Threads::Many,
     });
     let file = std::fs::OpenOptions::new()
         .create(true)

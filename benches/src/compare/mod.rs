@@ -18,4 +18,4 @@ pub use point::{Point, Runs, points};
 pub use report::report;
 pub use stored::{Figure, Figures, Machine, Stored, civil_date};
 pub use table::performance;
-pub use verdict::{Comparison, compare};
+pub use verdict::{ACROSS_THREADS, Comparison, MORE_IS_BETTER, compare};

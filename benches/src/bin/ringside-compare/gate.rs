@@ -9,7 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ringside_benches::compare::{Figure, Runs, Stored, compare, everybody, points};
+use ringside_benches::compare::{
+    ACROSS_THREADS, Figure, MORE_IS_BETTER, Runs, Stored, compare, everybody, points,
+};
 use serde_json::Value;
 
 use crate::Programs;
@@ -161,7 +163,7 @@ fn instructions_of(path: &Path) -> Option<(String, u64)> {
     Some((name.trim().to_owned(), count.as_u64()?))
 }
 
-/// Lines of `{"what": …, "ratio": …, "more_is_better": …}`; none if nobody wrote any.
+/// Lines of `{"what": …, "ratio": …, "more_is_better": …, "across_threads": …}`; none if nobody wrote any.
 fn ratios(path: &Path) -> Result<BTreeMap<String, f64>, String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let mut found = BTreeMap::new();
@@ -171,12 +173,10 @@ fn ratios(path: &Path) -> Result<BTreeMap<String, f64>, String> {
         let (Some(what), Some(ratio)) = (entry["what"].as_str(), entry["ratio"].as_f64()) else {
             continue;
         };
-        let mark = if entry["more_is_better"] == true {
-            " (more is better)"
-        } else {
-            ""
-        };
-        found.insert(format!("{what}{mark}"), ratio);
+        let mark = |field: &str, mark| if entry[field] == true { mark } else { "" };
+        let across = mark("across_threads", ACROSS_THREADS);
+        let better = mark("more_is_better", MORE_IS_BETTER);
+        found.insert(format!("{what}{across}{better}"), ratio);
     }
     Ok(found)
 }
