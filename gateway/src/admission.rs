@@ -85,7 +85,9 @@ impl Admission {
 
     /// Admits one session, for as long as the guard lives; `None` when the address has its share.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr, now: Millis) -> Option<Admitted> {
-        if address.to_canonical().is_loopback() && !self.limits.count_loopback {
+        // Whoever a mount cannot name is everybody, and has no share.
+        let is_exempt = address.to_canonical().is_loopback() && !self.limits.count_loopback;
+        if is_exempt || address.is_unspecified() {
             return Some(Admitted(None));
         }
         let key = network(address);

@@ -18,7 +18,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     endpoint::{Wanted, engine_path},
     gateway::{Gateway, Plan},
-    http::{Origins, Page, PageRequest, Pages},
+    http::{Hooks, Origins, Page, PageRequest, Pages},
     limits::Limits,
     listener::ListenError,
     raw::Raw,
@@ -28,7 +28,7 @@ use crate::{
 
 /// A gateway being set up. The methods without a namespace mean `/`.
 pub struct Builder {
-    plan: Plan,
+    pub(crate) plan: Plan,
 }
 
 impl Default for Builder {
@@ -50,6 +50,9 @@ impl Default for Builder {
                 null_sink: false,
                 proxies: Vec::new(),
                 allow: None,
+                hooks: Hooks::default(),
+                compression: None,
+                tls: None,
             },
         }
     }
@@ -246,7 +249,7 @@ impl Builder {
             .ok()
             .and_then(|mut all| all.next())
             .ok_or_else(|| ListenError::BadAddress(text.trim_matches('"').to_owned()))?;
-        Gateway::start(self.plan, at)
+        Gateway::start(self.plan, Some(at))
     }
 }
 

@@ -4,15 +4,16 @@
 //! last handle is dropped, and [`Gateway::wait`] returns then.
 
 use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex},
+    collections::{BTreeMap, HashMap},
+    future::Future,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
 
 use ringside_core::{
-    Core, Stats,
+    AppMessage, Core, Stats,
     driver::{self, ThreadOptions},
 };
 use ringside_proto::engineio::Timing;
@@ -20,16 +21,20 @@ use tokio::sync::watch;
 
 use crate::{
     admission::Admission,
+    counts::Counts,
+    deflate::Compression,
     endpoint::{Endpoint, Wanted},
     env,
-    http::{Allow, Origins, Pages},
+    http::{Allow, Hooks, Origins, Pages},
     life::{self, Phase},
     limits::Limits,
     listener::{self, ListenError},
     shard::{GatewayHost, GatewayShard},
     shared::{self, Shared, Transports},
+    sid::Sid,
     sink::GatewaySink,
     socketio::{EmitError, Namespace, Publisher, Room, Target},
+    tls::Tls,
 };
 
 /// What a gateway is started from.
@@ -48,6 +53,9 @@ pub(crate) struct Plan {
     pub(crate) null_sink: bool,
     pub(crate) proxies: Vec<IpAddr>,
     pub(crate) allow: Option<Allow>,
+    pub(crate) hooks: Hooks,
+    pub(crate) compression: Option<Compression>,
+    pub(crate) tls: Option<Tls>,
 }
 
 /// A handle to a running gateway.
@@ -60,6 +68,14 @@ struct Inner {
     /// Dropped or stopped, every shard ends.
     phase: watch::Sender<Phase>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The shard that gets the next session, where the gateway is mounted.
+    next: Mutex<usize>,
+}
+
+/// A shard that can be asked, and what tells when all have ended.
+pub(crate) struct Reach<F> {
+    pub(crate) shard: usize,
+    pub(crate) ended: F,
 }
 
 impl Gateway {
@@ -68,10 +84,18 @@ impl Gateway {
         crate::Builder::default()
     }
 
-    pub(crate) fn start(plan: Plan, at: SocketAddr) -> Result<Self, ListenError> {
+    /// Starts the shards: with listeners of their own, or without (`at` is none) for a mount.
+    pub(crate) fn start(plan: Plan, at: Option<SocketAddr>) -> Result<Self, ListenError> {
         listener::raise_descriptor_limit();
-        let listeners = listener::bind(at, plan.shards)?;
-        let address = listeners[0].local_addr()?;
+        let mut listeners = match at {
+            Some(at) => listener::bind(at, plan.shards)?,
+            None => Vec::new(),
+        }
+        .into_iter();
+        let address = match listeners.as_slice().first() {
+            Some(first) => first.local_addr()?,
+            None => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        };
         let (core, seeds) = Core::new(plan.shards).map_err(std::io::Error::other)?;
         let mut namespaces = HashMap::new();
         for (name, namespace) in plan.namespaces {
@@ -98,11 +122,17 @@ impl Gateway {
             allow_eio3: plan.allow_eio3,
             pages: plan.pages,
             namespaces,
+            hooks: plan.hooks,
+            compression: plan.compression,
+            tls: plan.tls,
+            is_mounted: at.is_none(),
+            counts: Counts::default(),
         });
         let (phase, serving) = watch::channel(Phase::Serving);
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         let mut threads = Vec::new();
-        for (seed, listener) in seeds.into_iter().zip(listeners) {
+        for seed in seeds {
+            let listener = listeners.next();
             let pin = plan
                 .pinned
                 .then(|| cores.get(seed.id()).map(|core| core.id))
@@ -112,11 +142,12 @@ impl Gateway {
                 outbox: plan.limits.outbox,
             };
             let (shared, phase) = (shared.clone(), serving.clone());
+            let compression = plan.compression;
             threads.push(driver::spawn(
                 &core,
                 seed,
                 options,
-                move || GatewaySink::new(plan.null_sink),
+                move || GatewaySink::new(plan.null_sink, compression),
                 move |local| {
                     let shard = GatewayShard::new(local, shared);
                     shared::enter(&shard);
@@ -134,10 +165,12 @@ impl Gateway {
             address,
             phase,
             threads: Mutex::new(threads),
+            next: Mutex::default(),
         })))
     }
 
-    /// Where it listens: with the port that was picked, if 0 was asked for.
+    /// Where it listens: with the port that was picked, if 0 was asked for. A mounted gateway does not
+    /// listen, and answers 0.0.0.0:0.
     pub fn address(&self) -> SocketAddr {
         self.0.address
     }
@@ -175,6 +208,13 @@ impl Gateway {
         self.0.shared.core.stats()
     }
 
+    /// Why sessions ended and requests were refused so far, counted by name: those of
+    /// `docs/close-reasons.md`, `http.STATUS` for refusals, and `http.HeadTimeout`, `http.HeadTooLarge`,
+    /// `http.BadHead` and `tls.Handshake` for connections that did not get as far as a request.
+    pub fn closes(&self) -> BTreeMap<&'static str, u64> {
+        self.0.shared.counts.all()
+    }
+
     /// Ends in good order: accepts nobody new, tells every client, lets their last bytes out, and cuts
     /// whoever hangs after `patience`. Follow with [`wait`](Self::wait).
     pub fn drain(&self, patience: Duration) {
@@ -207,6 +247,48 @@ impl Gateway {
                 tracing::error!("a shard's thread panicked");
             }
         }
+    }
+
+    /// Whether a path is one of the gateway's own.
+    pub(crate) fn answers(&self, path: &str) -> bool {
+        let endpoints = self.0.shared.endpoints.iter();
+        endpoints.into_iter().any(|it| it.matches(path).is_some())
+    }
+
+    /// The shard to ask about a request: its session's owner, or for a new one the next in turn. `None`
+    /// when the gateway has ended.
+    pub(crate) fn reach(
+        &self,
+        uri: &http::Uri,
+    ) -> Option<Reach<impl Future<Output = ()> + Send + use<>>> {
+        let mut phase = self.0.phase.subscribe();
+        let now = *phase.borrow_and_update();
+        let shards = self.0.shared.core.shards();
+        let query = uri.query().unwrap_or_default().split('&');
+        let owner = query
+            .filter_map(|pair| pair.strip_prefix("sid="))
+            .find_map(Sid::parse)
+            .map(|sid| sid.shard())
+            .filter(|shard| *shard < shards);
+        let shard = match (now, owner) {
+            (Phase::Stopped, _) | (Phase::Draining(_), None) => return None,
+            (_, Some(owner)) => owner,
+            (Phase::Serving, None) => {
+                let mut next = self.0.next.lock().unwrap_or_else(PoisonError::into_inner);
+                *next = (*next + 1) % shards;
+                *next
+            }
+        };
+        let ended = async move {
+            // An error means that every handle is gone: the gateway has ended too.
+            let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
+        };
+        Some(Reach { shard, ended })
+    }
+
+    /// Has a shard do something, from any thread. Whether it will.
+    pub(crate) fn hand(&self, shard: usize, what: AppMessage) -> bool {
+        self.0.shared.core.app(shard, what).is_ok()
     }
 
     fn root(&self) -> Arc<Namespace> {

@@ -35,6 +35,8 @@ pub struct Readme;
 
 mod admission;
 mod builder;
+mod counts;
+mod deflate;
 mod eio3;
 mod endpoint;
 mod env;
@@ -43,21 +45,28 @@ mod http;
 mod life;
 mod limits;
 mod listener;
+mod mount;
+mod options;
 mod raw;
+mod recode;
 mod session;
 mod shard;
 mod shared;
 mod sid;
 mod sink;
 mod socketio;
+mod stream;
+mod tls;
 mod wire;
 
-pub use crate::http::{Origins, Page, PageRequest};
+pub use crate::http::{Cookie, Origins, Page, PageRequest, RequestHead};
 pub use admission::AddressLimits;
 pub use builder::Builder;
+pub use deflate::Compression;
 pub use gateway::Gateway;
 pub use limits::Limits;
 pub use listener::{ListenError, raise_descriptor_limit};
+pub use mount::{Mount, Mounted};
 pub use raw::{Connection, Raw, RawMessage};
 pub use ringside_core::{Class, ConnId, Key, OutboxLimits, Stats};
 pub use ringside_proto::{engineio::Timing, socketio::Args};
@@ -66,3 +75,4 @@ pub use socketio::{
     Ack, EachBytes, EmitError, Handshake, Namespace, Publisher, RawArgs, Room, SendPieces, Socket,
     SocketId, Target,
 };
+pub use tls::{Tls, TlsError};

@@ -27,12 +27,15 @@ const ENDED_AT_ONCE: usize = 256;
 /// How often a draining shard looks whether it is empty.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Serves on `listener` until the gateway has ended.
+/// Serves until the gateway has ended: on `listener`, or what a mount sends.
 pub(crate) async fn live(
     shard: Rc<GatewayShard>,
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     mut phase: watch::Receiver<Phase>,
 ) {
+    if let (0, Some(tls)) = (shard.id, &shard.shared.tls) {
+        shard.local.spawn(tls.clone().watch());
+    }
     let serve = |stream, peer| {
         let connection = http::serve(shard.clone(), stream, peer);
         shard.local.spawn(connection);
@@ -40,7 +43,10 @@ pub(crate) async fn live(
     let mut leaving = phase.clone();
     // An error means that every handle is gone: the gateway has ended.
     let until = async move { drop(leaving.wait_for(|phase| *phase != Phase::Serving).await) };
-    listener::accept(listener, serve, until).await;
+    match listener {
+        Some(listener) => listener::accept(listener, serve, until).await,
+        None => until.await,
+    }
     let now = *phase.borrow_and_update();
     if let Phase::Draining(deadline) = now {
         tokio::select! {

@@ -18,7 +18,7 @@ use std::{
 };
 
 use ringside_core::{AppMessage, CloseReason as CoreReason, ConnId, Host, Shard, driver::Local};
-use ringside_proto::{close::CloseReason, engineio::Act};
+use ringside_proto::{close::CloseReason, engineio::Act, ws::deflate::Inflater};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -39,6 +39,10 @@ pub(crate) struct GatewayShard {
     pub(crate) sessions: RefCell<Sessions>,
     /// Where reads go. Nobody holds it across an await.
     pub(crate) scratch: RefCell<Box<[u8]>>,
+    /// What was read, decrypted. Empty where nothing is.
+    pub(crate) plain: RefCell<Vec<u8>>,
+    /// Where messages may be compressed: inflates those of all connections, one by one.
+    pub(crate) inflater: Option<RefCell<Inflater>>,
     /// Within [`batch`](Self::batch): what is sent is shown at its end.
     batching: Cell<bool>,
 }
@@ -60,12 +64,15 @@ type RemoteCall = dyn FnOnce(&Rc<GatewayShard>, &mut Shard<GatewaySink>) + Send;
 impl GatewayShard {
     pub(crate) fn new(local: Rc<Local<GatewaySink>>, shared: Arc<Shared>) -> Rc<Self> {
         let id = local.shard().id();
+        let inflater = shared.compression.map(|_| RefCell::new(Inflater::new()));
         Rc::new(Self {
             id,
             local,
             shared,
             sessions: RefCell::new(Sessions::default()),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
+            plain: RefCell::default(),
+            inflater,
             batching: Cell::new(false),
         })
     }
@@ -148,7 +155,9 @@ impl Host<GatewaySink> for GatewayHost {
             CoreReason::Requested(asked) => reason_of(asked),
             _ => CloseReason::TransportError,
         });
-        tracing::debug!(sid = %session.sid, reason = reason.entry().name, "session ended");
+        let name = reason.entry().name;
+        tracing::debug!(sid = %session.sid, reason = name, "session ended");
+        self.0.shared.counts.count(name);
         session.end(reason);
         self.0.flush_soon();
     }

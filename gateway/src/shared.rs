@@ -11,11 +11,14 @@ use ringside_proto::engineio::Timing;
 
 use crate::{
     admission::Admission,
+    counts::Counts,
+    deflate::Compression,
     endpoint::Endpoint,
-    http::{Allow, Origins, Pages},
+    http::{Allow, Hooks, Origins, Pages},
     limits::Limits,
     shard::GatewayShard,
     socketio::{EmitError, Namespace},
+    tls::Tls,
 };
 
 pub(crate) struct Shared {
@@ -32,6 +35,14 @@ pub(crate) struct Shared {
     pub(crate) allow_eio3: bool,
     pub(crate) pages: Pages,
     pub(crate) namespaces: HashMap<Box<str>, Arc<Namespace>>,
+    pub(crate) hooks: Hooks,
+    /// How WebSocket messages are compressed, if they are.
+    pub(crate) compression: Option<Compression>,
+    /// For the gateway's own listeners.
+    pub(crate) tls: Option<Tls>,
+    /// Requests come from another server, on another runtime.
+    pub(crate) is_mounted: bool,
+    pub(crate) counts: Counts,
 }
 
 /// Which transports a gateway offers.

@@ -29,7 +29,12 @@ use tokio::{
     task::AbortHandle,
 };
 
-use crate::eio3::{self, OldClients};
+use crate::{
+    deflate::Compression,
+    eio3,
+    recode::Recoded,
+    stream::{Stream, TlsState},
+};
 
 /// Mark of a text message on a frame.
 pub(crate) const TEXT: u8 = 0;
@@ -50,17 +55,34 @@ pub(crate) struct GatewaySink {
     lingering: Rc<()>,
     /// Pending polls. Absent: the session is between two polls.
     polls: HashMap<ConnId, oneshot::Sender<PollAnswer>>,
-    /// Clients of Engine.IO 3.
-    pub(crate) old: OldClients,
+    /// Connections that get another form of what others share.
+    pub(crate) recoded: Recoded,
 }
 
 impl GatewaySink {
     /// A sink that writes everything, or everything but broadcasts.
-    pub(crate) fn new(swallow: bool) -> Self {
+    pub(crate) fn new(swallow: bool, compression: Option<Compression>) -> Self {
         Self {
             swallow,
+            recoded: Recoded::new(compression),
             ..Self::default()
         }
+    }
+
+    /// Gives the connection its WebSocket. `deflate`: its messages may be compressed.
+    pub(crate) fn insert(&mut self, conn: ConnId, stream: Stream, deflate: bool) {
+        self.tcp.insert(conn, stream.tcp);
+        self.recoded.insert(conn, stream.tls, deflate);
+    }
+
+    /// Appends what an encrypted connection said to `plain`.
+    pub(crate) fn decrypt(
+        &mut self,
+        conn: ConnId,
+        ciphertext: &[u8],
+        plain: &mut Vec<u8>,
+    ) -> TlsState {
+        self.recoded.decrypt(&mut self.tcp, conn, ciphertext, plain)
     }
 
     /// Whether last bytes of closed connections are still on their way.
@@ -82,7 +104,7 @@ impl GatewaySink {
     pub(crate) fn answer_poll(&mut self, conn: ConnId, kind: PacketKind) {
         if let Some(poll) = self.polls.remove(&conn) {
             // Nobody waits any more: the session hears of that as an aborted poll.
-            let payload = match self.old.has(conn) {
+            let payload = match self.recoded.is_old(conn) {
                 true => eio3::payload_of(kind, ""),
                 false => vec![kind.digit()],
             };
@@ -142,16 +164,16 @@ impl Sink for GatewaySink {
             return Wrote::All;
         }
         if self.tcp.stream(conn).is_some() {
-            if self.old.has(conn) {
-                return self.old.submit(&mut self.tcp, conn, run);
+            if self.recoded.has(conn) {
+                return self.recoded.submit(&mut self.tcp, conn, run);
             }
             return self.tcp.submit(conn, run);
         }
         let Some(poll) = self.polls.remove(&conn) else {
             return Wrote::Blocked;
         };
-        let (payload, binary) = if self.old.has(conn) {
-            self.old.payload(conn, run)
+        let (payload, binary) = if self.recoded.is_old(conn) {
+            self.recoded.payload(conn, run)
         } else {
             let mut payload = Vec::with_capacity(run.wire().len() + 8);
             run.for_each_message(|message| put_packet(&mut payload, &message));
@@ -167,16 +189,24 @@ impl Sink for GatewaySink {
         }
     }
 
+    fn commit(&mut self) {
+        self.recoded.commit();
+    }
+
     fn close(&mut self, conn: ConnId, reason: CloseReason) {
         // A poll that is still pending hears of the end as of any message.
         self.answer_poll(conn, PacketKind::Close);
-        self.old.remove(conn);
+        let goodbye = match reason {
+            CloseReason::Requested(asked) => goodbye(asked),
+            _ => Vec::new(),
+        };
+        let last = self.recoded.remove(conn, goodbye);
         if let Some(stream) = self.tcp.take(conn)
-            && let CloseReason::Requested(asked) = reason
+            && let CloseReason::Requested(_) = reason
         {
             let lingering = self.lingering.clone();
             tokio::task::spawn_local(async move {
-                linger(stream, goodbye(asked)).await;
+                linger(stream, last).await;
                 drop(lingering);
             });
         }
@@ -209,9 +239,9 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Says goodbye and lets the peer read it: half-closes, then reads until the peer closes as well, for
 /// closing with unread input would reset the connection.
-async fn linger(mut stream: TcpStream, goodbye: Vec<u8>) {
+async fn linger(mut stream: TcpStream, last: Vec<u8>) {
     let drain = async {
-        stream.write_all(&goodbye).await?;
+        stream.write_all(&last).await?;
         stream.shutdown().await?;
         let mut sink = [0; 1024];
         while stream.read(&mut sink).await? > 0 {}

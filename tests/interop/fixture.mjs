@@ -63,7 +63,7 @@ export async function startFixture(shape, extra = []) {
     child.once("error", (error) => giveUp(error.message));
     child.once("exit", (code, signal) => giveUp(`ended early (${signal ?? code})`));
     createInterface({ input: child.stdout }).on("line", (line) => {
-      const match = /^listening on (http:\/\/127\.0\.0\.1:\d+)$/.exec(line);
+      const match = /^listening on (https?:\/\/127\.0\.0\.1:\d+)$/.exec(line);
       if (match) {
         clearTimeout(timer);
         found(match[1]);

@@ -3,17 +3,18 @@
 //!
 //! Each client does what the stock one does: it polls and posts, opens a WebSocket beside, probes it,
 //! finishes the requests in hand, says "5" and goes on. Each session upgrades at a moment of its own.
-//! `RINGSIDE_SESSIONS` sets how many there are (1,000).
+//! `RINGSIDE_SESSIONS` sets how many there are (1,000). With TLS there are a tenth of them.
 
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    rc::Rc,
     time::Duration,
 };
 
-use ringside_gateway::{Connection, EmitError, Limits, RawMessage, Timing};
+use ringside_gateway::{Connection, EmitError, RawMessage, Tls};
 use ringside_tests::{
-    peer::{Http, Open, WebSocket},
+    peer::{Http, Identity, Open, WebSocket},
     world::{Event, World},
 };
 use tokio::time::{Instant, interval, timeout};
@@ -34,9 +35,25 @@ fn sessions() -> u32 {
     text.and_then(|text| text.parse().ok()).unwrap_or(1_000)
 }
 
+/// Where the gateway is, and whether it has TLS.
+#[derive(Clone)]
+struct Server {
+    at: std::net::SocketAddr,
+    identity: Option<Rc<Identity>>,
+}
+
+impl Server {
+    async fn connect(&self) -> Http {
+        match &self.identity {
+            Some(identity) => Http::connect_tls(self.at, identity).await,
+            None => Http::connect(self.at).await,
+        }
+    }
+}
+
 /// One client's side of the ledger.
 struct Client {
-    world: std::net::SocketAddr,
+    server: Server,
     sid: String,
     got: RefCell<Vec<u32>>,
     /// Ids queued by the application and not yet sent.
@@ -73,7 +90,7 @@ impl Client {
 
     /// Polls until the upgrade has it pause.
     async fn receive(&self) {
-        let mut http = Http::connect(self.world).await;
+        let mut http = self.server.connect().await;
         while !self.pausing.get() {
             let reply = http.get(&self.target("polling")).await;
             assert_eq!(reply.status, 200, "{}", reply.text());
@@ -85,7 +102,7 @@ impl Client {
 
     /// Posts what is due until the upgrade has it pause.
     async fn send(&self) {
-        let mut http = Http::connect(self.world).await;
+        let mut http = self.server.connect().await;
         let mut ticks = interval(PACE);
         while !self.pausing.get() {
             ticks.tick().await;
@@ -103,7 +120,9 @@ impl Client {
         tokio::time::timeout_at(at, std::future::pending::<()>())
             .await
             .unwrap_err();
-        let mut candidate = WebSocket::connect(self.world, &self.target("websocket")).await;
+        let http = self.server.connect().await;
+        let upgraded = WebSocket::upgrade(http, &self.target("websocket"), &[]).await;
+        let mut candidate = upgraded.expect("the server upgrades");
         candidate.text("2probe").await;
         assert_eq!(candidate.next_text().await, "3probe");
         self.pausing.set(true);
@@ -137,13 +156,13 @@ impl Client {
 }
 
 /// A client from its opening to the end of the flow. Returns its mark and what it received.
-async fn client(world: std::net::SocketAddr, number: u32) -> (String, Vec<u32>) {
-    let mut http = Http::connect(world).await;
+async fn client(server: Server, number: u32) -> (String, Vec<u32>) {
+    let mut http = server.connect().await;
     let mark = format!("t={number}");
     let reply = http.get(&format!("{PATH}polling&{mark}")).await;
     let begun = Instant::now();
     let client = Client {
-        world,
+        server,
         sid: Open::parse(reply.text()).sid,
         got: RefCell::default(),
         next: Cell::new(0),
@@ -208,12 +227,29 @@ async fn say(connection: &Connection, id: u32) {
 
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_across_upgrades() {
-    let sessions = sessions();
-    let mut world = World::with(Limits::default(), Timing::default());
-    let at = world.at();
+    settle(sessions(), World::set_up(|_| {}), None).await;
+}
+
+#[tokio::test]
+async fn nor_with_tls() {
+    let identity = Identity::new();
+    let (cert, key) = (identity.cert_pem.as_bytes(), identity.key_pem.as_bytes());
+    let tls = Tls::pem(cert, key).expect("a certificate");
+    let world = World::set_up(|io| {
+        io.tls(tls);
+    });
+    settle(sessions().div_ceil(10), world, Some(identity)).await;
+}
+
+/// The whole run, and what both sides wrote down.
+async fn settle(sessions: u32, mut world: World, identity: Option<Identity>) {
+    let server = Server {
+        at: world.at(),
+        identity: identity.map(Rc::new),
+    };
     let run = async {
         let clients: Vec<_> = (0..sessions)
-            .map(|number| tokio::task::spawn_local(client(at, number)))
+            .map(|number| tokio::task::spawn_local(client(server.clone(), number)))
             .collect();
         let received = async {
             let mut received = Vec::new();

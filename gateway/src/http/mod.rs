@@ -6,22 +6,23 @@
 //! anything else       the application's pages
 //! ```
 //!
-//! Promises: hyper parses, this answers; headers are bounded in number, bytes and time; a refusal
+//! Promises: hyper (or whoever the gateway is mounted into) parses, this answers; headers are bounded in number, bytes and time; a refusal
 //! says what would be accepted. After an upgrade nothing of hyper is left.
 
+mod hooks;
 mod origin;
 mod pages;
 mod polling;
+mod serve;
 mod upgrade;
 
 use std::{
-    convert::Infallible,
+    error::Error,
     future::{Future, ready},
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
     sync::Arc,
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -29,15 +30,16 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
+use http_body::Body;
 use http_body_util::Full;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use ringside_proto::engineio::{HandshakeError, Query, RequestKind, Transport, Version};
-use tokio::net::TcpStream;
 
+pub(crate) use hooks::Hooks;
+pub use hooks::{Cookie, RequestHead};
 pub use origin::Origins;
 pub(crate) use pages::Pages;
 pub use pages::{Page, PageRequest};
+pub(crate) use serve::serve;
 
 use crate::{
     endpoint::{Endpoint, Speaks},
@@ -53,36 +55,38 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 pub(crate) type Allow =
     Box<dyn Fn(Arc<Handshake>) -> Pin<Box<dyn Future<Output = Result<(), String>>>> + Send + Sync>;
 
-/// Serves one connection until it closes or is upgraded.
-pub(crate) async fn serve(this: Rc<GatewayShard>, stream: TcpStream, peer: SocketAddr) {
-    let limits = this.shared.limits;
-    let service = service_fn(move |request| {
-        let answering = answer(this.clone(), request, peer);
-        async move { Ok::<_, Infallible>(answering.await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(limits.handshake_ms))
-        .max_headers(limits.headers)
-        .max_buf_size(limits.header_bytes.max(8 * 1024))
-        // Answers are small: one plain write of head and body costs the kernel less than a gathering one.
-        .writev(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    if let Err(error) = connection.await {
-        tracing::trace!(%peer, %error, "a connection ended with an error");
-    }
+/// The body of a request, whoever parsed it.
+pub(crate) trait RequestBody:
+    Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + 'static
+{
+}
+
+impl<B> RequestBody for B where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + 'static
+{
 }
 
 /// An answer in the making. Boxed by its kind: the parser keeps one such place per connection and moves
 /// what it is given there, so a poll must not be as large as the largest request there is.
-type Answering = Pin<Box<dyn Future<Output = Answer>>>;
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Answer>>>;
 
 fn at_once(answer: Answer) -> Answering {
     Box::pin(ready(answer))
 }
 
-fn answer(this: Rc<GatewayShard>, request: Request<Incoming>, peer: SocketAddr) -> Answering {
+/// Answers a request.
+pub(crate) fn answer<B: RequestBody>(
+    this: Rc<GatewayShard>,
+    request: Request<B>,
+    peer: SocketAddr,
+) -> Answering {
+    let limit = this.shared.limits.headers;
+    if request.headers().len() > limit {
+        // HTTP/1.1 does not get here with more; a header of HTTP/2 is a byte or two.
+        let text = format!("a request has at most {limit} headers");
+        let answer = plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text);
+        return at_once(answer);
+    }
     let limit = this.shared.limits.url_bytes;
     let url = request.uri().path_and_query();
     if url.is_some_and(|url| url.as_str().len() > limit) {
@@ -111,6 +115,12 @@ fn answer(this: Rc<GatewayShard>, request: Request<Incoming>, peer: SocketAddr) 
     })
 }
 
+/// The answer of a mounted gateway that cannot give any.
+pub(crate) fn unavailable() -> Answer {
+    let text = "the gateway has ended, or is overloaded; try again later";
+    plain(StatusCode::SERVICE_UNAVAILABLE, text)
+}
+
 fn client_file(file: &'static ringside_web::Asset, asked: &HeaderMap) -> Answer {
     let fresh = asked
         .get(IF_NONE_MATCH)
@@ -134,16 +144,17 @@ fn client_file(file: &'static ringside_web::Asset, asked: &HeaderMap) -> Answer 
     answer
 }
 
-fn engine(
+fn engine<B: RequestBody>(
     this: Rc<GatewayShard>,
     endpoint: Arc<Endpoint>,
-    request: Request<Incoming>,
+    request: Request<B>,
     peer: SocketAddr,
 ) -> Answering {
     let origin = match this.shared.origins.judge(request.headers()) {
         Ok(origin) => origin,
         Err(()) => return at_once(refuse(HandshakeError::Forbidden)),
     };
+    let headers = this.shared.hooks.headers_for(&request, peer);
     let answering = if request.method() == Method::OPTIONS {
         at_once(origin::preflight())
     } else if !endpoint.is_framed() {
@@ -152,20 +163,21 @@ fn engine(
         session_request(this, endpoint, request, peer)
             .unwrap_or_else(|error| at_once(refuse(error)))
     };
-    match origin {
-        origin::Admitted::NoBrowser => answering,
-        origin => Box::pin(async move {
+    match (origin, headers) {
+        (origin::Admitted::NoBrowser, None) => answering,
+        (origin, headers) => Box::pin(async move {
             let mut answer = answering.await;
             origin.allow(answer.headers_mut());
+            hooks::add_headers(headers, &mut answer);
             answer
         }),
     }
 }
 
-fn session_request(
+fn session_request<B: RequestBody>(
     this: Rc<GatewayShard>,
     endpoint: Arc<Endpoint>,
-    request: Request<Incoming>,
+    request: Request<B>,
     peer: SocketAddr,
 ) -> Result<Answering, HandshakeError> {
     let query = Query::parse(request.uri().query().unwrap_or_default());
@@ -218,10 +230,10 @@ fn session_request(
 }
 
 /// Whether a request may open a session: by its address, then by the application.
-async fn admit(
+async fn admit<B>(
     this: &GatewayShard,
     endpoint: &Endpoint,
-    request: &Request<Incoming>,
+    request: &Request<B>,
     peer: SocketAddr,
 ) -> Result<Opening, Box<Answer>> {
     let shared = &this.shared;
@@ -244,6 +256,7 @@ async fn admit(
         false => Version::V4,
     };
     Ok(Opening {
+        sid: Sid::new(this.id),
         version,
         text_only: query.b64,
         handshake,

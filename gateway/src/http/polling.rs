@@ -8,14 +8,12 @@ use std::{pin::Pin, rc::Rc, sync::Arc, time::Duration};
 
 use http::{Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use ringside_core::ConnId;
-use ringside_proto::engineio::{HandshakeError, PacketKind, Transport, Version};
+use ringside_proto::engineio::{HandshakeError, Packet, PacketKind, Transport, Version, payload};
 use tokio::sync::oneshot;
 
-use super::{Answer, plain, refuse};
+use super::{Answer, RequestBody, plain, refuse};
 use crate::{
-    eio3,
     endpoint::Endpoint,
     session::{Opening, Poll, Post, PostBegin, abort_poll, abort_post},
     shard::GatewayShard,
@@ -25,7 +23,7 @@ use crate::{
 
 /// A new session: the open packet is the answer.
 pub(super) fn open(this: &Rc<GatewayShard>, endpoint: Arc<Endpoint>, opening: Opening) -> Answer {
-    let version = opening.version;
+    let (version, sid) = (opening.version, opening.sid);
     let opened = this.open(
         &mut this.local.shard(),
         endpoint,
@@ -36,18 +34,30 @@ pub(super) fn open(this: &Rc<GatewayShard>, endpoint: Arc<Endpoint>, opening: Op
     match opened {
         Some((conn, text)) => {
             this.announce(conn);
-            let text = String::from_utf8_lossy(&text);
-            let body = match version {
-                Version::V4 => format!("{}{text}", PacketKind::Open.digit() as char).into_bytes(),
-                Version::V3 => eio3::payload_of(PacketKind::Open, &text),
-            };
-            plain(StatusCode::OK, body)
+            let mut answer = plain(StatusCode::OK, open_payload(this, version, &text));
+            this.shared.hooks.add_cookie(&mut answer, &sid);
+            answer
         }
         None => plain(
             StatusCode::SERVICE_UNAVAILABLE,
             "this shard holds all connections it can",
         ),
     }
+}
+
+/// The open packet, and behind it the first message, if there is one.
+fn open_payload(this: &GatewayShard, version: Version, open: &[u8]) -> Vec<u8> {
+    let open = String::from_utf8_lossy(open);
+    let open = Packet::text(PacketKind::Open, &open);
+    let initial = this.shared.hooks.initial.as_deref();
+    let initial = initial.map(|text| Packet::text(PacketKind::Message, text));
+    let packets: Vec<_> = std::iter::once(open).chain(initial).collect();
+    let mut body = Vec::new();
+    match version {
+        Version::V4 => payload::encode(&mut body, &packets),
+        Version::V3 => payload::encode_v3_text(&mut body, &packets),
+    }
+    body
 }
 
 /// A GET: answered when there is something to send.
@@ -129,9 +139,9 @@ impl Drop for Unfinished {
 }
 
 /// A POST: its packets are taken in, then it is answered.
-pub(super) async fn post(
+pub(super) async fn post<B: RequestBody>(
     this: Rc<GatewayShard>,
-    request: Request<Incoming>,
+    request: Request<B>,
     sid: Sid,
     version: Version,
 ) -> Answer {

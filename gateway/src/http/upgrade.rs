@@ -8,26 +8,27 @@ use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode,
-    header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    header::{
+        CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_VERSION, UPGRADE,
+    },
 };
 use http_body_util::Full;
-use hyper::{body::Incoming, upgrade::OnUpgrade};
-use hyper_util::rt::TokioIo;
 use ringside_proto::{
     engineio::{Misbehaviour, PacketKind, Transport, Version},
     ws::{
-        self,
+        self, extension,
         handshake::{AcceptKey, Refusal, UpgradeRequest},
     },
 };
-use tokio::net::TcpStream;
 
-use super::{Answer, admit, plain, refuse};
+use super::{Answer, RequestBody, admit, plain, refuse};
 use crate::{
     endpoint::Endpoint,
     session::{Offer, adopt, start},
     shard::GatewayShard,
     sid::Sid,
+    stream::{Stream, WebSocket},
 };
 
 /// Whether the request asks for WebSocket.
@@ -39,7 +40,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn accept(request: &Request<Incoming>) -> Result<AcceptKey, Refusal> {
+fn accept<B>(request: &Request<B>) -> Result<AcceptKey, Refusal> {
     let headers = request.headers();
     let asked = UpgradeRequest {
         method: request.method().as_str(),
@@ -62,7 +63,15 @@ fn refused(refusal: Refusal) -> Answer {
     answer
 }
 
-fn switching(key: &AcceptKey) -> Answer {
+/// Whether messages may be compressed: the gateway is willing, and the client offers it.
+fn agree_on_deflate<B>(this: &GatewayShard, request: &Request<B>) -> Option<&'static str> {
+    this.shared.compression?;
+    let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
+    let offers: Vec<_> = offers.filter_map(|value| value.to_str().ok()).collect();
+    extension::negotiate(&offers.join(","))
+}
+
+fn switching(key: &AcceptKey, extension: Option<&'static str>) -> Answer {
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
@@ -71,21 +80,18 @@ fn switching(key: &AcceptKey) -> Answer {
     if let Ok(key) = HeaderValue::from_str(key.as_str()) {
         headers.insert(SEC_WEBSOCKET_ACCEPT, key);
     }
+    if let Some(extension) = extension {
+        let extension = HeaderValue::from_static(extension);
+        headers.insert(SEC_WEBSOCKET_EXTENSIONS, extension);
+    }
     answer
 }
 
-/// The bare socket, and what hyper has read beyond the request.
-async fn take_back(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
-    let upgraded = upgrade.await.ok()?;
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
-}
-
 /// A session that begins on WebSocket.
-pub(super) async fn open(
+pub(super) async fn open<B: RequestBody>(
     this: Rc<GatewayShard>,
     endpoint: Arc<Endpoint>,
-    mut request: Request<Incoming>,
+    mut request: Request<B>,
     peer: SocketAddr,
 ) -> Answer {
     let key = match accept(&request) {
@@ -96,31 +102,43 @@ pub(super) async fn open(
         Ok(opening) => opening,
         Err(answer) => return *answer,
     };
+    let extension = agree_on_deflate(&this, &request);
+    let (deflate, framed) = (extension.is_some(), endpoint.is_framed());
+    let mut answer = switching(&key, extension);
+    if framed {
+        this.shared.hooks.add_cookie(&mut answer, &opening.sid);
+    }
     let upgrade = hyper::upgrade::on(&mut request);
     let task = this.clone();
     this.local.spawn(async move {
-        let Some((stream, leftover)) = take_back(upgrade).await else {
+        let Some(websocket) = WebSocket::take_back(upgrade, deflate).await else {
             return;
         };
-        let framed = endpoint.is_framed();
+        let Some(websocket) = at_home(&task, websocket) else {
+            return;
+        };
         let mut shard = task.local.shard();
         let opened = task.open(&mut shard, endpoint, Transport::WebSocket, opening);
         // All slots taken: dropping the stream says so.
         let Some((conn, text)) = opened else { return };
-        start(&task, &mut shard, conn, stream, task.ws_decoder(), leftover);
+        let decoder = task.ws_decoder(deflate);
+        start(&task, &mut shard, conn, websocket, decoder);
         drop(shard);
         if framed {
             task.send_packet(conn, PacketKind::Open, &text);
+            if let Some(text) = &task.shared.hooks.initial {
+                task.send_packet(conn, PacketKind::Message, text.as_bytes());
+            }
         }
         task.announce(conn);
     });
-    switching(&key)
+    answer
 }
 
 /// A WebSocket for a session that polls: its owner decides, and gets the socket.
-pub(super) async fn offer(
+pub(super) async fn offer<B: RequestBody>(
     this: Rc<GatewayShard>,
-    mut request: Request<Incoming>,
+    mut request: Request<B>,
     sid: Sid,
     version: Version,
 ) -> Answer {
@@ -138,33 +156,46 @@ pub(super) async fn offer(
             );
         }
     };
+    let extension = agree_on_deflate(&this, &request);
+    let deflate = extension.is_some();
     let upgrade = hyper::upgrade::on(&mut request);
     let task = this.clone();
     this.local.spawn(async move {
-        let Some((stream, leftover)) = take_back(upgrade).await else {
+        let Some(websocket) = WebSocket::take_back(upgrade, deflate).await else {
             return;
         };
         if !taken {
-            return refuse_stream(&stream, Misbehaviour::SecondUpgrade);
+            return refuse_stream(websocket.stream, Misbehaviour::SecondUpgrade);
         }
         if conn.shard() == task.id {
-            return adopt(&task, conn, stream, leftover);
+            if let Some(websocket) = at_home(&task, websocket) {
+                adopt(&task, conn, websocket);
+            }
+            return;
         }
-        // The runtime of this shard lets go of the socket, and the owner's takes it up.
-        let Ok(stream) = stream.into_std() else {
+        // The runtime it is on lets go of the socket, and the owner's takes it up.
+        let Ok(websocket) = websocket.detach() else {
             return;
         };
         task.tell(conn.shard(), move |owner, _| {
-            if let Ok(stream) = TcpStream::from_std(stream) {
-                adopt(owner, conn, stream, leftover);
+            if let Ok(websocket) = websocket.attach() {
+                adopt(owner, conn, websocket);
             }
         });
     });
-    switching(&key)
+    switching(&key, extension)
+}
+
+/// A WebSocket on this shard's own runtime: where the gateway is mounted, it comes from another.
+fn at_home(this: &GatewayShard, websocket: WebSocket) -> Option<WebSocket> {
+    if !this.shared.is_mounted {
+        return Some(websocket);
+    }
+    websocket.detach().and_then(|it| it.attach()).ok()
 }
 
 /// Closes a socket that no session takes, with the reason.
-fn refuse_stream(stream: &TcpStream, why: Misbehaviour) {
+fn refuse_stream(mut stream: Stream, why: Misbehaviour) {
     let mut frame = Vec::new();
     ws::encode_close(&mut frame, why.close_code(), why.sentence());
     // It is closed in any case; the reason is a courtesy.

@@ -9,17 +9,17 @@
 //! nothing on polling; what waits in the outbox goes out by whichever comes first. Nothing is lost or
 //! doubled. A candidate that misbehaves is dropped, and the session goes on as before.
 
-use std::{io, rc::Rc};
+use std::rc::Rc;
 
 use ringside_core::ConnId;
 use ringside_proto::{
     engineio::{Act, PacketKind},
     ws::{Event, OpCode, server_header},
 };
-use tokio::{net::TcpStream, task::AbortHandle};
+use tokio::task::AbortHandle;
 
 use super::start;
-use crate::shard::GatewayShard;
+use crate::{shard::GatewayShard, stream::WebSocket};
 
 /// Reads at once from a candidate: a probe is 6 bytes, and what follows the "5" comes along.
 const READ: usize = 4096;
@@ -36,7 +36,7 @@ impl Drop for Candidate {
 
 /// Takes over a WebSocket that wants to become the transport of `conn`. It closes if the session has
 /// ended, or has given up waiting for it.
-pub(crate) fn adopt(this: &Rc<GatewayShard>, conn: ConnId, stream: TcpStream, leftover: Vec<u8>) {
+pub(crate) fn adopt(this: &Rc<GatewayShard>, conn: ConnId, websocket: WebSocket) {
     let mut sessions = this.sessions.borrow_mut();
     let Some(session) = sessions
         .get(conn)
@@ -47,20 +47,19 @@ pub(crate) fn adopt(this: &Rc<GatewayShard>, conn: ConnId, stream: TcpStream, le
     let task = this.clone();
     let task = this
         .local
-        .spawn(async move { candidate(task, conn, stream, leftover).await });
+        .spawn(async move { candidate(task, conn, websocket).await });
     session.candidate = Some(Candidate(task));
 }
 
-async fn candidate(this: Rc<GatewayShard>, conn: ConnId, stream: TcpStream, mut bytes: Vec<u8>) {
-    let mut decoder = this.ws_decoder();
+async fn candidate(this: Rc<GatewayShard>, conn: ConnId, mut websocket: WebSocket) {
+    let mut decoder = this.ws_decoder(websocket.deflate);
     loop {
-        match this.on_candidate_bytes(conn, &mut decoder, &mut bytes) {
+        match this.on_candidate_bytes(conn, &mut decoder, &mut websocket.leftover) {
             Step::Wait => {}
             Step::Answer => {
                 let mut answer = server_header(OpCode::Text, 6).to_vec();
                 answer.extend_from_slice(b"3probe");
-                // Eight bytes into an empty socket buffer: they fit, or the peer is hostile.
-                if !matches!(stream.try_write(&answer), Ok(n) if n == answer.len()) {
+                if websocket.stream.try_write(&answer).is_err() {
                     return this.on_candidate_lost(conn);
                 }
                 continue;
@@ -72,25 +71,14 @@ async fn candidate(this: Rc<GatewayShard>, conn: ConnId, stream: TcpStream, mut 
                     conn,
                     Act::SwitchTo(ringside_proto::engineio::Transport::WebSocket),
                 );
-                start(&this, &mut shard, conn, stream, decoder, bytes);
+                start(&this, &mut shard, conn, websocket, decoder);
                 return this.schedule(&mut shard, conn);
             }
             Step::Drop => return this.on_candidate_lost(conn),
         }
-        bytes.resize(READ, 0);
-        match read(&stream, &mut bytes).await {
-            Ok(n) if n > 0 => bytes.truncate(n),
-            _ => return this.on_candidate_lost(conn),
-        }
-    }
-}
-
-async fn read(stream: &TcpStream, bytes: &mut [u8]) -> io::Result<usize> {
-    loop {
-        stream.readable().await?;
-        match stream.try_read(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            result => return result,
+        let read = websocket.stream.read(&mut websocket.leftover, READ).await;
+        if read.is_err() || websocket.leftover.is_empty() {
+            return this.on_candidate_lost(conn);
         }
     }
 }

@@ -8,6 +8,8 @@ mod ask;
 mod candidate;
 mod pace;
 mod read;
+#[cfg(test)]
+mod sum;
 
 use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
 
@@ -59,6 +61,8 @@ const HOLD_MAX: Duration = Duration::from_secs(60);
 
 /// A request that may open a session.
 pub(crate) struct Opening {
+    /// The id it will have.
+    pub(crate) sid: Sid,
     pub(crate) version: Version,
     /// A client of Engine.IO 3 that wants base64 in payloads.
     pub(crate) text_only: bool,
@@ -174,13 +178,14 @@ impl GatewayShard {
         let conn = shard.open()?;
         let (now, timing) = (self.now(), self.shared.timing);
         let Opening {
+            sid,
             version,
             text_only,
             handshake,
             admitted,
         } = opening;
         if version == Version::V3 {
-            shard.sink().old.insert(conn, text_only);
+            shard.sink().recoded.insert_old(conn, text_only);
         }
         let upper = match &endpoint.speaks {
             Speaks::SocketIo => Upper::SocketIo(SocketIo {
@@ -194,7 +199,7 @@ impl GatewayShard {
             }
         };
         let session = Session {
-            sid: Sid::new(self.id),
+            sid,
             engine: ServerSession::new(timing, version, transport, now),
             upper,
             pace: Pace::default(),

@@ -10,22 +10,29 @@ use ringside_proto::{
     engineio::{Act, Data, Packet, PacketKind},
     ws::{Decoder, Event, Role},
 };
-use tokio::net::TcpStream;
 
 use super::{Session, Upper};
-use crate::{raw::RawMessage, shard::GatewayShard, wire};
+use crate::{
+    raw::RawMessage,
+    shard::GatewayShard,
+    stream::{TlsState, WebSocket},
+    wire,
+};
 
-/// Gives the session its WebSocket and starts reading it. `leftover`: bytes that came with the
-/// upgrade request.
+/// Gives the session its WebSocket and starts reading it.
 pub(crate) fn start(
     this: &Rc<GatewayShard>,
     shard: &mut ringside_core::Shard<crate::sink::GatewaySink>,
     conn: ConnId,
-    stream: TcpStream,
+    websocket: WebSocket,
     decoder: Decoder,
-    leftover: Vec<u8>,
 ) {
-    shard.sink().tcp.insert(conn, stream);
+    let WebSocket {
+        stream,
+        leftover,
+        deflate,
+    } = websocket;
+    shard.sink().insert(conn, stream, deflate);
     let reader = this
         .local
         .spawn(read(this.clone(), conn, decoder, leftover));
@@ -61,6 +68,15 @@ async fn read(this: Rc<GatewayShard>, conn: ConnId, mut decoder: Decoder, mut le
     }
 }
 
+/// Bytes of a reading task's future.
+#[cfg(test)]
+pub(super) fn future_bytes() -> usize {
+    fn bytes_of<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+    bytes_of(read)
+}
+
 /// What came of reading a socket once.
 enum Read {
     More,
@@ -72,15 +88,10 @@ enum Read {
     },
 }
 
-/// A decoder for what clients send to this gateway.
-pub(super) fn decoder(this: &GatewayShard) -> Decoder {
-    Decoder::new(Role::Server, this.shared.limits.ws())
-}
-
 impl GatewayShard {
-    /// A decoder for a new WebSocket.
-    pub(crate) fn ws_decoder(&self) -> Decoder {
-        decoder(self)
+    /// A decoder for a new WebSocket; `deflate`: its messages may be compressed.
+    pub(crate) fn ws_decoder(&self, deflate: bool) -> Decoder {
+        Decoder::new(Role::Server, self.shared.limits.ws()).with_deflate(deflate)
     }
 
     /// Reads what is there into the shard's scratch buffer and takes it in.
@@ -92,12 +103,39 @@ impl GatewayShard {
         };
         match read {
             Ok(0) => Read::Lost { failed: false },
+            Ok(n) if self.local.shard().sink_ref().recoded.is_encrypted(conn) => {
+                self.take_in_encrypted(conn, decoder, &scratch[..n])
+            }
             Ok(n) => match self.batch(|| self.take_in(conn, decoder, &mut scratch[..n])) {
                 true => Read::More,
                 false => Read::Over,
             },
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::More,
             Err(_) => Read::Lost { failed: true },
+        }
+    }
+
+    /// Decrypts what was read, and takes that in.
+    fn take_in_encrypted(
+        self: &Rc<Self>,
+        conn: ConnId,
+        decoder: &mut Decoder,
+        ciphertext: &[u8],
+    ) -> Read {
+        let mut plain = self.plain.borrow_mut();
+        plain.clear();
+        let state = self
+            .local
+            .shard()
+            .sink()
+            .decrypt(conn, ciphertext, &mut plain);
+        if !plain.is_empty() && !self.batch(|| self.take_in(conn, decoder, &mut plain)) {
+            return Read::Over;
+        }
+        match state {
+            TlsState::Open => Read::More,
+            TlsState::Ended => Read::Lost { failed: false },
+            TlsState::Broken => Read::Lost { failed: true },
         }
     }
 
@@ -120,7 +158,11 @@ impl GatewayShard {
             Some(session) => (session.endpoint.is_framed(), session.engine.version()),
             None => return false,
         };
-        let mut input = decoder.input(bytes);
+        let mut inflater = self.inflater.as_ref().map(|it| it.borrow_mut());
+        let mut input = match &mut inflater {
+            Some(inflater) => decoder.input_with(bytes, inflater),
+            None => decoder.input(bytes),
+        };
         loop {
             let result = match input.next() {
                 Ok(None) => return true,

@@ -24,6 +24,8 @@ pub use handshake::Handshake;
 pub use namespace::Namespace;
 pub use publisher::Publisher;
 pub use raw::RawArgs;
+#[cfg(test)]
+pub(crate) use socket::BYTES as SOCKET_BYTES;
 pub use socket::{Socket, SocketId};
 pub use target::{Room, Target};
 

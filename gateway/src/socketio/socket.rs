@@ -71,6 +71,10 @@ struct Inner {
     ended: OnceLock<Box<str>>,
 }
 
+/// Bytes of a socket, shared by its handles.
+#[cfg(test)]
+pub(crate) const BYTES: usize = size_of::<Inner>();
+
 impl Socket {
     pub(crate) fn new(
         conn: ConnId,

@@ -1,6 +1,7 @@
 //! The negotiation of permessage-deflate (RFC 7692 §5 and §7) on plain header values.
 //!
-//! Only one form is agreed to: no context takeover in either direction, full windows. What
+//! Only one form is agreed to: no context takeover in either direction, full windows (which an offer may
+//! also ask for). What
 //! arrives may be compressed with any window, since the largest one reads them all. Other
 //! extensions and malformed offers are passed over, never an error: the connection then simply
 //! goes without.
@@ -8,6 +9,10 @@
 /// The answer of a server that accepts.
 pub const ANSWER: &str =
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+
+/// The answer to an offer that fixes the server's window: at its full size, the only one we have.
+const ANSWER_WITH_WINDOW: &str = "permessage-deflate; server_no_context_takeover; \
+                                  client_no_context_takeover; server_max_window_bits=15";
 
 /// What a client of ours offers.
 pub const OFFER: &str = ANSWER;
@@ -18,19 +23,15 @@ const OFFERS_MAX: usize = 8;
 /// Judges the offers of a client: the values of all its `Sec-WebSocket-Extensions` headers, joined
 /// by commas. Gives the header value to answer, or nothing.
 pub fn negotiate(offers: &str) -> Option<&'static str> {
-    offers
-        .split(',')
-        .take(OFFERS_MAX)
-        .any(is_acceptable_offer)
-        .then_some(ANSWER)
+    offers.split(',').take(OFFERS_MAX).find_map(answer_to)
 }
 
-fn is_acceptable_offer(offer: &str) -> bool {
+fn answer_to(offer: &str) -> Option<&'static str> {
     let mut parts = offer.split(';').map(str::trim);
     if parts.next() != Some("permessage-deflate") {
-        return false;
+        return None;
     }
-    let mut seen = [false; 3];
+    let mut seen = [false; 4];
     for part in parts {
         let (name, value) = match part.split_once('=') {
             Some((name, value)) => (name.trim(), Some(value.trim().trim_matches('"'))),
@@ -40,17 +41,17 @@ fn is_acceptable_offer(offer: &str) -> bool {
         let (slot, acceptable) = match name {
             "server_no_context_takeover" => (0, value.is_none()),
             "client_no_context_takeover" => (1, value.is_none()),
-            // A window of ours that the offer fixes would have to be named in the answer, and a
-            // smaller one would need a second compressed form of every message.
-            "server_max_window_bits" => return false,
             "client_max_window_bits" => (2, value.is_none_or(|bits| window_bits(bits).is_some())),
-            _ => return false,
+            // A smaller window would need a second compressed form of every message.
+            "server_max_window_bits" => (3, value.and_then(window_bits) == Some(15)),
+            _ => return None,
         };
         if !acceptable || std::mem::replace(&mut seen[slot], true) {
-            return false;
+            return None;
         }
     }
-    true
+    // "A server accepts ... by including this parameter in its response" (§7.1.2.1).
+    Some(if seen[3] { ANSWER_WITH_WINDOW } else { ANSWER })
 }
 
 fn window_bits(text: &str) -> Option<u8> {
@@ -114,6 +115,12 @@ mod tests {
             "permessage-deflate; server_max_window_bits=10, permessage-deflate",
         ] {
             assert_eq!(negotiate(accepted), Some(ANSWER), "{accepted}");
+        }
+        for accepted in [
+            "permessage-deflate; server_max_window_bits=15",
+            "permessage-deflate; server_max_window_bits=10, permessage-deflate; server_max_window_bits=15",
+        ] {
+            assert_eq!(negotiate(accepted), Some(ANSWER_WITH_WINDOW), "{accepted}");
         }
         for refused in [
             "",

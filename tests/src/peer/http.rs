@@ -8,7 +8,9 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tokio_rustls::client::TlsStream;
 
+use super::Identity;
 use crate::within;
 
 /// A reply to a request.
@@ -47,12 +49,27 @@ impl Reply {
 /// A connection to an HTTP server.
 #[derive(Debug)]
 pub struct Http {
-    pub(super) stream: TcpStream,
+    stream: Stream,
     /// What was read and not yet consumed.
     pub(super) buffer: Vec<u8>,
 }
 
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
 impl Http {
+    /// Connects, with TLS, to a server of that identity; over HTTP/1.1.
+    pub async fn connect_tls(at: SocketAddr, identity: &Identity) -> Self {
+        let stream = identity.connect(at, &["http/1.1"]).await;
+        Self {
+            stream: Stream::Tls(Box::new(stream.expect("the server's TLS"))),
+            buffer: Vec::new(),
+        }
+    }
+
     /// Connects.
     pub async fn connect(at: SocketAddr) -> Self {
         let stream = within("connecting", TcpStream::connect(at)).await;
@@ -64,7 +81,7 @@ impl Http {
     pub fn from_stream(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP option");
         Self {
-            stream,
+            stream: Stream::Plain(stream),
             buffer: Vec::new(),
         }
     }
@@ -74,7 +91,26 @@ impl Http {
     /// # Errors
     /// The peer has closed, or does not read.
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        within("sending", self.stream.write_all(bytes)).await
+        match &mut self.stream {
+            Stream::Plain(stream) => within("sending", stream.write_all(bytes)).await,
+            Stream::Tls(stream) => {
+                within("sending", stream.write_all(bytes)).await?;
+                within("sending", stream.flush()).await
+            }
+        }
+    }
+
+    /// Sends bytes below TLS, if there is any.
+    ///
+    /// # Panics
+    /// When they cannot be sent.
+    pub async fn send_in_clear(&mut self, bytes: &[u8]) {
+        let tcp = match &mut self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_mut().0,
+        };
+        let sent = within("sending", tcp.write_all(bytes)).await;
+        sent.expect("bytes are sent");
     }
 
     /// Sends a request; its reply is awaited with [`reply`](Self::reply).
@@ -144,7 +180,11 @@ impl Http {
 
     /// Ends the connection with a reset, as a peer does that vanishes.
     pub fn reset(self) {
-        self.stream.set_zero_linger().expect("a TCP option");
+        let tcp = match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        };
+        tcp.set_zero_linger().expect("a TCP option");
     }
 
     /// Whether the server has sent anything, or closed, within `time`.
@@ -152,9 +192,24 @@ impl Http {
         tokio::time::timeout(time, self.fill()).await.is_ok()
     }
 
+    /// Some bytes, as they come.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub async fn some(&mut self) -> io::Result<Vec<u8>> {
+        if self.buffer.is_empty() {
+            self.fill().await?;
+        }
+        Ok(std::mem::take(&mut self.buffer))
+    }
+
     /// Reads a little more.
     pub(super) async fn fill(&mut self) -> io::Result<()> {
-        match self.stream.read_buf(&mut self.buffer).await? {
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => stream.read_buf(&mut self.buffer).await?,
+            Stream::Tls(stream) => stream.read_buf(&mut self.buffer).await?,
+        };
+        match read {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }

@@ -21,7 +21,8 @@ use crate::steps::{Cmd, child};
 ///
 /// Without an argument the core cases: framing, pings, reserved bits, opcodes, fragmentation, UTF-8,
 /// close handling (1 to 7), the first case of each group about limits (9) and auto-fragmentation
-/// (10): 255 cases in about 20 seconds. Name cases to run others, such as `9.*` or `12.1.1`.
+/// (10): 255 cases in about 20 seconds. Name cases to run others, such as `9.*` or `12.1.1`; with cases of
+/// groups 12 and 13 the server compresses.
 ///
 /// Fails when a case fails, or is missing in the report. Prints each case that is not plainly OK, the
 /// counts, and `N passed, N failed`. The suite's own pages: target/conformance/reports/index.html.
@@ -92,17 +93,21 @@ fn conform(repo: &Repo, args: &Args) -> Result<Verdicts, String> {
         INSTALL_DEADLINE,
     )?;
     let wstest = tools.install()?;
-    let server = Server::start(&repo.target().join("debug/fixture"))?;
-
-    // An old report must not stand for this run.
-    if reports.exists() {
-        fs::remove_dir_all(&reports).map_err(|error| wrong(&reports, error))?;
-    }
     let cases: Vec<&str> = if args.cases.is_empty() {
         CORE.to_vec()
     } else {
         args.cases.iter().map(String::as_str).collect()
     };
+    // Groups 12 and 13 are about compression, which is off by default.
+    let deflate = cases
+        .iter()
+        .any(|case| case.starts_with("12.") || case.starts_with("13."));
+    let server = Server::start(&repo.target().join("debug/fixture"), deflate)?;
+
+    // An old report must not stand for this run.
+    if reports.exists() {
+        fs::remove_dir_all(&reports).map_err(|error| wrong(&reports, error))?;
+    }
     let spec = json!({
         "outdir": &reports,
         "servers": [{ "agent": "ringside", "url": server.url }],
@@ -219,9 +224,10 @@ struct Server {
 }
 
 impl Server {
-    fn start(program: &Path) -> Result<Self, String> {
+    fn start(program: &Path, deflate: bool) -> Result<Self, String> {
         let mut child = Command::new(program)
             .args(["ws-echo", "--port", "0"])
+            .args(deflate.then_some("--deflate"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
