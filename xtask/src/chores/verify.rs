@@ -168,7 +168,7 @@ fn steps(repo: &Repo) -> Vec<Step> {
                 Cmd::new("cargo", NETCODE.split(' '))
                     .env("RINGSIDE_JS_FRAMES", "1000000")
                     .env("RINGSIDE_WEATHER_SEEDS", "20")
-                    .env("PROPTEST_CASES", "20000")
+                    .env("PROPTEST_CASES", "5000")
                     .counted_by(Runner::CargoTest),
             ],
         )
@@ -216,7 +216,7 @@ const TARPAULIN: (&str, &str) = ("cargo-tarpaulin", "0.37.5");
 /// Only `proto`'s own unit and integration tests, and only its own lines.
 const COVERAGE: &str = "tarpaulin --engine llvm -p ringside-proto --lib --tests --include-files proto/src/* --skip-clean --target-dir target/coverage --out Stdout --fail-under 95";
 /// Everything of netcode that has a long form; the environment says how long.
-const NETCODE: &str = "test -p ringside-netcode --release --tests";
+const NETCODE: &str = "test -p ringside-netcode --tests";
 /// The program that measures ARENA-N.
 const ARENA_N: &str = "build -p ringside-netcode --release --example arena_n";
 /// Its own target folder: the flags would throw the usual build away.
