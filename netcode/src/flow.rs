@@ -70,6 +70,11 @@ impl Flow {
         self.rtt.map(|rtt| rtt.smoothed)
     }
 
+    /// The tick of the newest frame sent, if one is still in flight.
+    pub fn newest_in_flight(&self) -> Option<Tick> {
+        self.sent.back().map(|(tick, _)| *tick)
+    }
+
     /// Frames in flight.
     pub fn in_flight(&self) -> usize {
         self.sent.len()

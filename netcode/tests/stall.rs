@@ -73,3 +73,27 @@ fn a_silent_datagram_client_is_probed_once_a_second() {
         "{sent_into_stall} frames sent into the stall"
     );
 }
+
+#[test]
+fn a_keyframe_asked_for_while_frames_are_in_flight_does_not_stop_them() {
+    let mut theatre = Theatre::new(Variant::J100, 20, 1);
+    let link = LinkConfig {
+        latency: Duration::from_millis(80),
+        ..LinkConfig::default()
+    };
+    let mut client = Client::new(&theatre, ViewerConfig::default(), link, link, 1);
+    client.view = theatre.everything();
+    let mut clients = [client];
+    // Before the first acknowledgement the window is full.
+    for _ in 0..3 {
+        theatre.tick(&mut clients);
+    }
+    assert!(clients[0].viewer.flow().in_flight() >= 2);
+    clients[0].viewer.request_keyframe();
+    let sent = clients[0].sent.len();
+    for _ in 0..40 {
+        theatre.tick(&mut clients);
+    }
+    let since = clients[0].sent.len() - sent;
+    assert!(since > 20, "{since} frames in two seconds");
+}

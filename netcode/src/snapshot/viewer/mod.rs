@@ -187,7 +187,9 @@ impl Viewer {
     /// The client has the frame whose tick ends in `newest`, and those that `earlier` names: bit
     /// `n` stands for `newest - 1 - n`. Ticks that were not sent mean nothing.
     pub fn acknowledge(&mut self, newest: u16, earlier: u32, now: Duration) {
-        let Some(last) = self.records.last_tick() else {
+        // What a keyframe was asked for instead of is forgotten as a baseline, but still on its way.
+        let in_flight = self.flow.newest_in_flight();
+        let Some(last) = self.records.last_tick().or(in_flight) else {
             return;
         };
         let newest = Tick::from_wire(newest, last);
