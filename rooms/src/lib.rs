@@ -55,7 +55,7 @@ pub use cx::{Audience, Cx};
 pub use driver::{RoomInfo, RoomReport, Rota, Turn};
 pub use game::{Game, Gaze, Given, Keep, Leave, LoadError, PlayerId, Refusal, Subscriber, Who};
 pub use ringside_gateway::{
-    Builder, ListenError, Origins, Page, Transports, raise_descriptor_limit,
+    Ack, Args, Builder, ListenError, Origins, Page, Socket, Transports, raise_descriptor_limit,
 };
 pub use ringside_netcode::{
     self, Replicate, Tick,

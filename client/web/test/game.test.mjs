@@ -1,4 +1,4 @@
-// The game extras, on their own: interpolation over a seeded rough link, clock, rates, latest.
+// The game extras, on their own: interpolation over a seeded rough link, clock, pace, rates, latest.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { random } from "../js/backoff.js";
@@ -7,6 +7,7 @@ import { ClockSync } from "../js/game/clock.js";
 import { Rates } from "../js/game/counters.js";
 import { Playback, Timeline, blendFields, lerpAngle } from "../js/game/interpolation.js";
 import { latest } from "../js/game/latest.js";
+import { Pace } from "../js/game/pace.js";
 import { until } from "./helper.mjs";
 
 const TICK_MS = 1000 / 60;
@@ -161,5 +162,30 @@ describe("latest", () => {
     assert.equal(handle.skipped, 4);
     handle.stop();
     assert.equal(socket.hasListeners("pos"), false);
+  });
+});
+
+describe("pace", () => {
+  test("slews by a little while inputs are early enough, and jumps ahead when they come late", () => {
+    const pace = new Pace();
+    pace.heard(100, 0, undefined, 20, 0);
+    const lead = pace.tick - 100;
+    assert.ok(lead > 1 && lead < 4, `${lead} ticks ahead`);
+    for (let now = 0; now < 1000; now += 50) [...pace.due(now)];
+    // Two ticks early is one more than wanted: a little slower.
+    pace.heard(160, 1000, 8, 20, 0);
+    [...pace.due(1000)];
+    const before = pace.tick;
+    const ticks = [...pace.due(1100)];
+    assert.ok(ticks.length >= 5 && ticks.length <= 6 && pace.tick > before + 5.85 && pace.tick < before + 6.01, `${ticks}`);
+    assert.equal(pace.jumps, 0);
+    // Three ticks late: every input is lost, so at once four ticks ahead.
+    const late = pace.tick;
+    pace.heard(166, 1110, -12, 20, 0);
+    assert.equal(pace.tick, late + 4);
+    assert.equal(pace.jumps, 1);
+    // The report is of before the jump for a while.
+    pace.heard(169, 1160, -12, 20, 0);
+    assert.equal(pace.jumps, 1);
   });
 });

@@ -43,12 +43,20 @@ export class Pace {
     this.depth = depth / 4;
     const error = this.wanted(jitterMs) - this.depth;
     if (now < this.#settled) return;
-    if (Math.abs(error) * this.tickMs > SNAP_MS) this.#set(tick, now, rttMs, jitterMs);
+    // Inputs that come late are lost, every one: 2 % would take seconds to make up for it.
+    if (this.depth < 0 || Math.abs(error) * this.tickMs > SNAP_MS) this.#jump(error, now, rttMs);
     else this.#rate = 1 + SLEW * Math.max(-1, Math.min(1, error / GAIN_TICKS));
   }
 
+  /** By as much as the server's report is off; the round trip that it took may be longer than what the clock measures. */
+  #jump(ticks, now, rttMs) {
+    this.jumps++;
+    this.#at += ticks;
+    this.#rate = 1;
+    this.#settled = now + rttMs + SETTLE_MS;
+  }
+
   #set(tick, now, rttMs, jitterMs) {
-    this.jumps += this.#at === undefined ? 0 : 1;
     this.#at = tick + rttMs / this.tickMs + this.wanted(jitterMs);
     this.#last = now;
     this.#rate = 1;

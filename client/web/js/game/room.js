@@ -222,7 +222,8 @@ export class RoomClient extends Emitter {
     const last = answer.feedback?.lastInputSeq;
     if (last !== null && last !== undefined) this.inputs.acknowledge(last);
     const { rtt, jitter } = this.sync;
-    this.pace.heard(answer.tick, this.clock(), last === null ? null : answer.feedback?.inputDepth, rtt, jitter);
+    // The depth counts inputs that were too late as well: before the first in time it is all there is.
+    this.pace.heard(answer.tick, this.clock(), answer.feedback?.inputDepth, rtt, jitter);
     this._fire("snapshot", answer);
   }
 
