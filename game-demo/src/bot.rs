@@ -243,7 +243,7 @@ mod tests {
     fn a_bot_with_light_gets_to_the_well_from_anywhere() {
         for seed in 0..40u16 {
             let mut arena = Arena::new(u32::from(seed), 100_000);
-            arena.join(1);
+            arena.join(1, false);
             let mut bot = Bot::new(seed);
             arena.pucks.get_mut(&1).unwrap().light = 100;
             let arrived = (1..25 * HZ).any(|tick| {

@@ -6,4 +6,12 @@
 #[doc(hidden)]
 pub mod bot;
 #[doc(hidden)]
+pub mod events;
+#[doc(hidden)]
+pub mod game;
+#[doc(hidden)]
+pub mod map;
+#[doc(hidden)]
 pub mod rules;
+#[doc(hidden)]
+pub mod seen;

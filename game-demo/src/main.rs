@@ -1,19 +1,21 @@
 //! GLIMMER: an arena in the browser, played through Ringside.
 //!
 //! One command builds it, serves the page from the binary and prints the address. This file is the
-//! command line; the rules are in `arena.rs` and `puck.rs`, what bots do in `bot.rs`, the page in `page.rs`.
+//! command line; the rules are in `rules/`, the game a room runs in `game.rs`, the page in `page.rs`.
 
-mod arena;
+mod lan;
 mod page;
-mod puck;
-mod thin_bot;
+mod replay;
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     process::{Command, ExitCode, Stdio},
+    time::Duration,
 };
 
 use clap::Parser;
+use game_demo::{game::Glimmer, rules};
 use ringside_rooms::{Builder, RoomOptions, ServerBuilder, raise_descriptor_limit};
 
 #[global_allocator]
@@ -21,14 +23,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Descriptors below which a party of players could not connect.
 const DESCRIPTORS_WANTED: u64 = 256;
+/// The recording that killcams look at.
+const REPLAY: Duration = Duration::from_secs(12);
 
 /// GLIMMER, an arena in the browser: open the printed address in two tabs and play.
 #[derive(Parser)]
 #[command(
     version,
     about,
-    after_help = "Keys: WASD or arrows to move, mouse to aim, space to dash.\n\
-    Statistics are at /stats. End it with Ctrl-C."
+    after_help = "Keys: WASD or arrows to fly, mouse to aim, click to zap, space to dash, Enter to chat, N for the network,\n\
+    R for a replay. Gamepads and touch work as well. Statistics are at /stats. End it with Ctrl-C."
 )]
 struct Cli {
     /// Address to listen on; 0.0.0.0 lets others in the network play
@@ -37,15 +41,41 @@ struct Cli {
     /// Port to listen on; 0 picks a free one
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// Players that bots fill the arena up to
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(0..=2000))]
+    /// Players that bots fill each arena up to; each bot makes room for a person
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(0..=2000))]
     bots: u16,
+    /// Players that an arena holds, bots included [default: 64, or as many as there are bots and 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=3000))]
+    seats: Option<u16>,
+    /// Length of a round: seconds (20s) or minutes (3m)
+    #[arg(long, value_name = "TIME", default_value = "3m", value_parser = ticks)]
+    round: u32,
     /// Event loops, each a thread on a core of its own [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=40))]
     shards: Option<u16>,
+    /// Keep the arenas in this folder: after a restart players go on where they were
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
     /// Open the page in a browser
     #[arg(long)]
     open: bool,
+}
+
+/// A length of time, in ticks.
+fn ticks(text: &str) -> Result<u32, String> {
+    let (number, per_unit) = match (text.strip_suffix('s'), text.strip_suffix('m')) {
+        (Some(seconds), _) => (seconds, rules::HZ),
+        (_, Some(minutes)) => (minutes, 60 * rules::HZ),
+        _ => (text, rules::HZ),
+    };
+    let number: u32 = number
+        .trim()
+        .parse()
+        .map_err(|_| "a time is like 20s or 3m".to_owned())?;
+    match number.checked_mul(per_unit) {
+        Some(ticks) if (5 * rules::HZ..=3600 * rules::HZ).contains(&ticks) => Ok(ticks),
+        _ => Err("a round lasts from 5 seconds to an hour".to_owned()),
+    }
 }
 
 fn main() -> ExitCode {
@@ -64,16 +94,17 @@ fn main() -> ExitCode {
         io.shards(usize::from(shards));
     }
     page::serve(&mut io);
-    let options = RoomOptions {
-        seats: 3_000,
-        bots: cli.bots,
-        empty_for: None,
-        ..RoomOptions::default()
-    };
+    let recordings = replay::serve(&mut io);
     let mut server = ServerBuilder::new(io);
+    let round = cli.round;
     server
-        .define("arena", options, |_| arena::Arena::new())
+        .define("glimmer", options(&cli), move |seed| {
+            Glimmer::new(seed, round)
+        })
         .open(1);
+    if let Some(folder) = &cli.keep {
+        server.keep_in(folder);
+    }
     let server = match server.listen((cli.host, cli.port)) {
         Ok(server) => server,
         Err(error) => {
@@ -81,14 +112,41 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    recordings.start(server.rooms());
     let url = url(server.address());
     println!("GLIMMER is at {url}");
+    if cli.host.is_unspecified() {
+        match lan::address() {
+            Some(ip) => println!(
+                "For others in this network: {}",
+                self::url((ip, server.address().port()).into())
+            ),
+            None => println!("This machine seems to be in no network."),
+        }
+    }
     println!("Open it in two tabs, or send it to a friend. Ctrl-C ends it.");
     if cli.open && !open(&url) {
         eprintln!("game-demo: no browser could be started; open {url} yourself");
     }
     server.wait();
     ExitCode::SUCCESS
+}
+
+fn options(cli: &Cli) -> RoomOptions {
+    let usual = 64.max(cli.bots.saturating_add(8));
+    RoomOptions {
+        seats: cli.seats.unwrap_or(usual).max(1),
+        bots: cli.bots,
+        spectators: 64,
+        // The laboratory's keyframes and JSON are larger than a player needs.
+        budget: Some(512_000),
+        // At 150 ms with loss, over TCP, a picture is that old; beyond, those who were shot behind a block would suffer.
+        rewind_max: Duration::from_millis(400),
+        replay: Some(REPLAY),
+        link_model: true,
+        save_every: Duration::from_secs(1),
+        ..RoomOptions::default()
+    }
 }
 
 /// The address as a browser on this machine reaches it.
@@ -113,4 +171,19 @@ fn open(url: &str) -> bool {
         .stderr(noise)
         .spawn()
         .is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ticks;
+
+    #[test]
+    fn rounds_are_told_in_seconds_or_minutes() {
+        assert_eq!(ticks("20s"), Ok(1_200));
+        assert_eq!(ticks("3m"), Ok(10_800));
+        assert_eq!(ticks("90"), Ok(5_400));
+        for wrong in ["", "s", "1s", "-3m", "9999999m", "2h", "3 minutes"] {
+            assert!(ticks(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -81,7 +81,7 @@ fn port_0_prints_an_address_that_serves_the_page() {
         game.get("/socket.io/ringside.js")
             .starts_with("HTTP/1.1 200")
     );
-    assert!(game.get("/stats").contains("\"connections\""));
+    assert!(game.get("/stats").contains("\"people\""));
     assert!(game.get("/nowhere").starts_with("HTTP/1.1 404"));
 }
 

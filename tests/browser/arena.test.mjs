@@ -4,96 +4,28 @@
 // Promises: the real program, the real page, both over WebSocket and over HTTP long-polling alone;
 // the page's own word (`window.__glimmer`) on the state, and a screenshot, left under
 // `target/browser/`, on the drawing. No error may reach the console. Every wait has a deadline.
-// Leaves out: how the game plays, and other browsers.
+// Leaves out: how the game plays (`round.test.mjs`), and other browsers.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 import { startGame } from "./game.mjs";
-import { changed, describe } from "./picture.mjs";
+import { changed } from "./picture.mjs";
+import { DEADLINE_MS, keep, launch, until, visit } from "./page.mjs";
 
-const PICTURES = resolve(dirname(fileURLToPath(import.meta.url)), "../../target/browser");
-const CHROMIUM = process.env.RINGSIDE_CHROMIUM ?? "/usr/bin/chromium";
-/** Longer than any step takes on a loaded machine without a GPU; reached only on failure. */
-const DEADLINE_MS = 30_000;
 /** How wide the arena is, in the game's own units: 4096 sixteenths. */
 const WIDTH = 4096 * 16;
 /** How far the other page must see the player travel, in the same units: about the size of a player. */
 const TRAVEL = 40 * 16;
-/** Pages are this large, in CSS pixels. */
-const VIEWPORT = { width: 960, height: 600 };
-
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 let browser;
 
 before(async () => {
-  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing: apt-get install chromium, or set RINGSIDE_CHROMIUM`);
-  mkdirSync(PICTURES, { recursive: true });
-  // Playwright gives every launch a fresh profile in a folder of its own and removes it afterwards.
-  browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS });
+  browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
 });
-
-/** Opens the arena in a window of its own, so that neither page is in the background. */
-async function visit(game, query) {
-  const context = await browser.newContext({ viewport: VIEWPORT });
-  const page = await context.newPage();
-  page.setDefaultTimeout(DEADLINE_MS);
-  const errors = [];
-  page.on("console", (message) => {
-    if (message.type() === "error") {
-      errors.push(`${message.text()} (${message.location().url})`);
-    }
-  });
-  page.on("pageerror", (error) => errors.push(error.stack ?? String(error)));
-  // What the page does on the wire, beside what it says of itself.
-  const webSockets = [];
-  page.on("websocket", (socket) => webSockets.push(socket.url()));
-  await page.goto(game.url + query, { waitUntil: "load" });
-  return { page, game, errors, webSockets };
-}
-
-/** Waits until `condition`, which runs in the page, is truthy; a failure tells what the page knew. */
-async function until(visitor, what, condition, argument) {
-  try {
-    return await visitor.page.waitForFunction(condition, argument, { timeout: DEADLINE_MS });
-  } catch (error) {
-    const state = await visitor.page
-      .evaluate(() => {
-        const g = window.__glimmer;
-        return g && { ...g, players: g.players?.(), me: g.me?.() };
-      })
-      .catch((failure) => String(failure));
-    throw new Error(
-      `${what}: ${error.message}\nthe page knew: ${JSON.stringify(state)}\n` +
-        `its errors: ${visitor.errors.join("\n") || "none"}\nthe server said: ${visitor.game.output()}`,
-    );
-  }
-}
-
-function assertDrawn(png, name) {
-  writeFileSync(join(PICTURES, name), png);
-  const seen = describe(png);
-  const told = `${name}: ${JSON.stringify(seen)}`;
-  assert.ok(seen.colours >= 8, `few colours in ${told}`);
-  assert.ok(seen.foreground >= 0.002, `all background in ${told}`);
-  assert.ok(seen.deviation >= 2, `no contrast in ${told}`);
-}
 
 const ROUTES = [
   { query: "/", transport: "websocket" },
@@ -106,8 +38,8 @@ for (const { query, transport } of ROUTES) {
     // leave.
     const game = await startGame({ bots: 0 });
     try {
-      const mover = await visit(game, query);
-      const watcher = await visit(game, query);
+      const mover = await visit(browser, game, query);
+      const watcher = await visit(browser, game, query);
       for (const visitor of [mover, watcher]) {
         await until(visitor, "connects", () => window.__glimmer?.connected === true);
         await until(visitor, "sees two players", () => window.__glimmer.players().length === 2);
@@ -119,13 +51,11 @@ for (const { query, transport } of ROUTES) {
       const ids = await Promise.all([mover, watcher].map(({ page }) => page.evaluate(() => window.__glimmer.id)));
       assert.notEqual(ids[0], ids[1]);
 
-      const still = await mover.page.screenshot();
-      assertDrawn(still, `arena-${transport}-still.png`);
-
+      const still = await keep(mover, `arena-${transport}-still.png`);
       const seenX = (id) => window.__glimmer.players().find((player) => player.id === id)?.x;
       const start = await watcher.page.evaluate(seenX, ids[0]);
       const tick = await watcher.page.evaluate(() => window.__glimmer.tick);
-      // Players appear anywhere; away from the nearer wall there is room.
+      // Players appear anywhere near the middle; away from the nearer wall there is room.
       const [key, way] = start < WIDTH / 2 ? ["KeyD", 1] : ["KeyA", -1];
       const past = ({ id, from, way, travel }) => {
         const x = window.__glimmer.players().find((player) => player.id === id)?.x;
@@ -135,11 +65,10 @@ for (const { query, transport } of ROUTES) {
       await mover.page.keyboard.down(key);
       await until(watcher, `sees the other move (${key})`, past, journey);
       await until(mover, `sees itself move (${key})`, past, journey);
-      const moved = await mover.page.screenshot();
+      const moved = await keep(mover, `arena-${transport}-moved.png`);
       await mover.page.keyboard.up(key);
 
-      assertDrawn(moved, `arena-${transport}-moved.png`);
-      assertDrawn(await watcher.page.screenshot(), `arena-${transport}-watched.png`);
+      await keep(watcher, `arena-${transport}-watched.png`);
       assert.ok(changed(still, moved) > 0.0005, "the picture did not change although the player moved");
       assert.ok((await watcher.page.evaluate(() => window.__glimmer.tick)) !== tick, "the tick stood still");
 

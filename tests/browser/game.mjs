@@ -1,13 +1,15 @@
 // Starts the arena as a process of its own and tells its address.
 //
 // Promises: the address comes from what the program printed; an early death or silence is an error
-// that carries the output; `stop` resolves when the process is gone. RINGSIDE_GAME names the
+// that carries the output; `stop` resolves when the process is gone. With `keep` the arenas are kept in a
+// folder of their own: `kill` ends the program without a word, `again` starts another on the same port. RINGSIDE_GAME names the
 // program (absolute, or relative to this folder; one that ends in `.mjs` is run by this Node).
 // Leaves out: building it.
 
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -21,16 +23,19 @@ const STOP_DEADLINE_MS = 5_000;
 const KEPT_OUTPUT_MAX = 16_000;
 
 /**
- * Runs `game-demo --port 0 --bots N`.
- * @param {{bots: number}} options
- * @returns {Promise<{url: string, output(): string, stop(): Promise<void>}>}
+ * Runs `game-demo --port 0 --bots N` and what else is asked.
+ * @param {{bots: number, keep?: boolean, more?: string[]}} options
+ * @returns {Promise<{url: string, output(): string, stop(): Promise<void>, kill(): Promise<void>, again(): Promise<object>}>}
  */
-export async function startGame({ bots }) {
+export async function startGame({ bots, keep = false, more = [], port = 0, folder = undefined }) {
   const program = process.env.RINGSIDE_GAME ? resolve(HERE, process.env.RINGSIDE_GAME) : DEFAULT_PROGRAM;
   if (!existsSync(program)) {
     throw new Error(`${program} is missing: cargo build -p game-demo`);
   }
-  const args = ["--port", "0", "--bots", String(bots)];
+  if (keep) {
+    folder ??= mkdtempSync(join(tmpdir(), "glimmer-"));
+  }
+  const args = ["--port", String(port), "--bots", String(bots), ...(folder ? ["--keep", folder] : []), ...more];
   const child = program.endsWith(".mjs")
     ? spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] })
     : spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -65,11 +70,27 @@ export async function startGame({ bots }) {
     child.once("exit", (code, signal) => giveUp(`ended early (${signal ?? code})`));
   });
 
-  const stop = async () => {
-    child.kill("SIGTERM");
+  const end = async (signal) => {
+    child.kill(signal);
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_DEADLINE_MS);
     await gone;
     clearTimeout(timer);
   };
-  return { url, output: () => output, stop };
+  const stop = async () => {
+    await end("SIGTERM");
+    if (folder) {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
+  const again = () => startGame({ bots, keep, more, folder, port: Number(new URL(url).port) });
+  return { url, output: () => output, stop, kill: () => end("SIGKILL"), again };
+}
+
+/** What a running game says of its rooms. */
+export async function stats(game) {
+  const answer = await fetch(`${game.url}/stats`);
+  if (!answer.ok) {
+    throw new Error(`/stats: ${answer.status}`);
+  }
+  return answer.json();
 }

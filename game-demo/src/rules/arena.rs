@@ -153,9 +153,12 @@ impl Arena {
         }
     }
 
-    /// Lets somebody in.
-    pub fn join(&mut self, id: u16) {
-        let (x, y) = self.free_place();
+    /// Lets somebody in: people near the middle, where there is company, bots anywhere.
+    pub fn join(&mut self, id: u16, near: bool) {
+        let (mut x, mut y) = free_place(&mut self.random, RADIUS * 3);
+        if near {
+            (x, y) = (middle_of(x), middle_of(y));
+        }
         self.pucks.insert(id, Puck::at(x, y));
     }
 
@@ -326,11 +329,11 @@ impl Arena {
             }
         }
     }
+}
 
-    /// A place away from walls.
-    fn free_place(&mut self) -> (i32, i32) {
-        free_place(&mut self.random, RADIUS * 3)
-    }
+/// A coordinate within 400 pixels of the middle, where no walls are, instead of one anywhere.
+fn middle_of(at: i32) -> i32 {
+    SIDE / 2 + (at - SIDE / 2) / 5
 }
 
 #[cfg(test)]

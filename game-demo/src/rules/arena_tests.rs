@@ -19,7 +19,7 @@ fn duel() -> Arena {
     let mut arena = Arena::new(1, 10_000);
     arena.motes = Motes::new();
     for (id, x) in [(1, 0), (2, 300)] {
-        arena.join(id);
+        arena.join(id, false);
         let puck = arena.pucks.get_mut(&id).unwrap();
         puck.motion =
             super::super::motion::Motion::at(SIDE / 2 + x * PIXEL, SIDE / 2 + 240 * PIXEL);
@@ -132,7 +132,7 @@ fn the_well_takes_light_and_tells_the_sum_once() {
 #[test]
 fn rounds_end_pause_and_begin_again_from_nothing() {
     let mut arena = Arena::new(5, 100);
-    arena.join(1);
+    arena.join(1, false);
     arena.pucks.get_mut(&1).unwrap().score = 9;
     let mut seen: Vec<(u32, Happening)> = Vec::new();
     for tick in 1..=100 + BREAK_TICKS {
@@ -160,7 +160,7 @@ fn games_of_bots_bank_and_shatter_conserve_light_and_follow_from_their_seed() {
     let game = |seed: u32| {
         let mut arena = Arena::new(seed, 1_000_000);
         let mut bots: BTreeMap<u16, Bot> = (1..=24).map(|id| (id, Bot::new(id))).collect();
-        bots.keys().for_each(|&id| arena.join(id));
+        bots.keys().for_each(|&id| arena.join(id, false));
         let (mut banks, mut shattered, mut hits) = (0, 0, 0);
         for tick in 1..=60 * 60 {
             let controls: Vec<_> = bots
@@ -211,7 +211,7 @@ fn a_saved_arena_goes_on_as_the_one_it_was() {
         }
     };
     let mut arena = Arena::new(9, 600);
-    (0..8).for_each(|id| arena.join(id));
+    (0..8).for_each(|id| arena.join(id, false));
     play(&mut arena, 1..500);
     let saved = serde_json::to_string(&arena.save()).unwrap();
     let mut again = Arena::load(serde_json::from_str(&saved).unwrap());

@@ -10,7 +10,7 @@ impl Random {
     /// A generator that follows from its seed.
     pub fn new(seed: u32) -> Self {
         let mixed = (seed ^ 0x9E37_79B9).wrapping_mul(0x85EB_CA6B);
-        Self((mixed ^ mixed >> 15).max(1))
+        Self((mixed ^ (mixed >> 15)).max(1))
     }
 
     /// The next number.

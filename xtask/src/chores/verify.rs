@@ -90,6 +90,39 @@ fn steps(repo: &Repo) -> Vec<Step> {
         .needs(Need::Npm("client/web/test"))
         .deadline(test::NODE_DEADLINE),
     );
+    steps.push(
+        Step::commands(
+            "round",
+            "the arena's tests with a whole round of three minutes",
+            vec![
+                test::node_tests(repo, "tests/browser")
+                    .env("RINGSIDE_GAME", repo.target().join("debug/game-demo"))
+                    .env("RINGSIDE_ROUND", "3m"),
+            ],
+        )
+        .after(&["build"])
+        .needs(Need::Debian {
+            program: "chromium",
+            package: "chromium",
+            instead: Some("RINGSIDE_CHROMIUM"),
+        })
+        .needs(Need::Node)
+        .needs(Need::Npm("tests/browser"))
+        .deadline(test::BROWSER_DEADLINE * 2),
+    );
+    steps.push(
+        Step::commands(
+            "twins",
+            "a million steps of a puck, computed by the server and by the page",
+            vec![
+                Cmd::new("cargo", "test -p game-demo --test motion_twins".split(' '))
+                    .env("RINGSIDE_MOTION_STEPS", "1000000")
+                    .counted_by(Runner::CargoTest),
+            ],
+        )
+        .after(&["build"])
+        .needs(Need::Node),
+    );
     // One at a time: some of them measure the memory and the time of the process they share.
     let hostile = "test -p ringside-tests --test gateway_hostile --test gateway_bystanders -- --test-threads=1";
     steps.push(

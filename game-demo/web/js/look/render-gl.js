@@ -7,6 +7,7 @@ const HEAD = `#version 300 es
 precision highp float;
 uniform vec4 u_camera; // x, y, zoom, seconds
 uniform vec2 u_size;
+uniform vec2 u_corner;
 `;
 const TO_CLIP = `vec4 clip(vec2 world) { return vec4((world - u_camera.xy) * u_camera.z / u_size * vec2(2., -2.), 0., 1.); }
 `;
@@ -39,7 +40,7 @@ void main() {
   vec2 off = abs(v_world - 2048.) - 2048.;
   float wall = max(off.x, off.y);                    // below 0 inside
   float outside = length(max(off, 0.));
-  vec2 screen = (gl_FragCoord.xy / u_size - .5);
+  vec2 screen = (gl_FragCoord.xy - u_corner) / u_size - .5;
   vec3 base = mix(vec3(.020, .034, .070), vec3(.022, .016, .044), smoothstep(300., 2600., length(v_world - 2048.)));
   // Tiles of slightly different dark: speed shows on them.
   vec2 tile = floor(v_world / 512.);
@@ -92,12 +93,17 @@ out vec2 v_at;
 out vec2 v_world;
 out vec4 v_colour;
 flat out int v_shape;
+flat out vec2 v_half;
+flat out float v_part;
 void main() {
   v_at = vec2(gl_VertexID & 1, gl_VertexID >> 1) * 2. - 1.;
-  float s = sin(a_turn.x), c = cos(a_turn.x);
+  v_shape = int(a_turn.y);
+  v_half = a_place.zw;
+  v_part = a_turn.x;
+  float turn = v_shape == 8 ? 0. : a_turn.x;
+  float s = sin(turn), c = cos(turn);
   v_world = a_place.xy + mat2(c, s, -s, c) * (v_at * a_place.zw);
   v_colour = a_colour;
-  v_shape = int(a_turn.y);
   gl_Position = clip(v_world);
 }`;
 const SPRITE_FRAGMENT = `${HEAD}${GRID}
@@ -105,24 +111,48 @@ in vec2 v_at;
 in vec2 v_world;
 in vec4 v_colour;
 flat in int v_shape;
+flat in vec2 v_half;
+flat in float v_part;
 out vec4 o;
-vec4 puck(vec2 p) {
+float box(vec2 p, vec2 half_size) {
+  vec2 d = abs(p) - half_size;
+  return length(max(d, 0.)) + min(max(d.x, d.y), 0.);
+}
+// The emblem within a puck: distance to its edge, in radii; below 0 inside.
+float emblem(vec2 p, int kind) {
+  if (kind == 0) return length(p) - .24;
+  if (kind == 1) return max(dot(p, vec2(-1., 0.)) - .2, max(dot(p, vec2(.5, .866)), dot(p, vec2(.5, -.866))) - .2);
+  if (kind == 2) return box(p, vec2(.22));
+  if (kind == 3) return min(box(p, vec2(.34, .09)), box(p, vec2(.09, .34)));
+  if (kind == 4) return box(p, vec2(.1, .36));
+  return abs(length(p) - .27) - .07;
+}
+vec4 puck(vec2 p, int kind) {
   // Two radii to the quad's edge.
   p *= 2.;
-  float r = length(p), soft = 2.4 / (u_camera.z * 22.);
+  float r = length(p), soft = 4.8 / (u_camera.z * v_half.x);
   vec3 hue = v_colour.rgb;
   float body = smoothstep(1. + soft, 1. - soft, r);
   float rim = smoothstep(.13 + soft, .13 - soft, abs(r - .87));
-  float inner = smoothstep(.035 + soft, .035, abs(r - .56)) * .35;
-  float core = exp(-r * r * 13.);
+  float mark = smoothstep(soft, -soft, emblem(p, kind));
+  float core = exp(-r * r * 9.);
   float facing = p.x / max(r, .001);
   float arc = rim * smoothstep(.80, .86, facing);
   // The notch: a small triangle outside the rim.
   float notch = smoothstep(soft, -soft, max(abs(p.y) + (p.x - 1.52) * .62, 1.18 - p.x));
-  vec3 c = (vec3(.014, .020, .042) + hue * .09 * (1. - r * r)) * body;
-  c += hue * (rim * 1.05 + inner + core * 1.1) + vec3(1.) * (core * core * .9 + arc * .75 + notch * .85 + rim * .12);
+  vec3 c = (vec3(.014, .020, .042) + hue * .10 * (1. - r * r)) * body;
+  c += hue * (rim * 1.05 + core * .55 + mark * .9) + vec3(1.) * (mark * .45 + arc * .75 + notch * .85 + rim * .12);
   c += hue * exp(-max(r - .9, 0.) * 3.6) * .34 * smoothstep(2., 1.2, r);
   return vec4(c * v_colour.a, body * .94 * v_colour.a);
+}
+vec3 well(float r) {
+  float angle = atan(v_at.y, v_at.x), t = u_camera.w;
+  float edge = exp(-abs(r - .93) * 60.) * (.75 + .25 * sin(angle * 24. + t * 2.));
+  float runs = exp(-abs(fract(r * 2.4 + t * .45) - .5) * 12.) * smoothstep(.93, .75, r) * smoothstep(.0, .35, r);
+  float floor_light = (.10 + .18 * exp(-r * r * 3.)) * smoothstep(.96, .9, r);
+  float heart = exp(-r * r * 38.) * (.8 + .2 * sin(t * 3.));
+  float petals = pow(abs(cos(angle * 3. + t * .35)), 14.) * smoothstep(.9, .2, r) * smoothstep(.05, .2, r) * .35;
+  return v_colour.rgb * (edge + runs * .42 + floor_light + petals) + vec3(1., .95, .8) * heart;
 }
 void main() {
   float r = length(v_at);
@@ -130,8 +160,12 @@ void main() {
   if (v_shape == 0) {
     float g = max(exp(-r * r * 5.) - .0067, 0.);
     o = vec4(c * g, 0.);
-  } else if (v_shape == 1) {
-    o = puck(v_at);
+  } else if (v_shape == 5) {
+    // A mote: bright in the middle, with four points.
+    vec2 q = abs(v_at);
+    float points = exp(-(q.x * q.y * 90. + max(q.x, q.y) * 4.2)) * 1.2;
+    float g = exp(-r * r * 26.) * 1.5 + exp(-r * r * 5.) * .28;
+    o = vec4((c * (g + points) + v_colour.a * exp(-r * r * 90.)) * smoothstep(1., .8, r), 0.);
   } else if (v_shape == 2) {
     // The same line on a small ring and a large one: 1.5 arena pixels each side, and a glow round it.
     float unit = fwidth(r) * u_camera.z, off = abs(r - .9);
@@ -140,10 +174,26 @@ void main() {
   } else if (v_shape == 3) {
     float d = v_at.y * v_at.y + pow(max(abs(v_at.x) - .55, 0.) / .45, 2.);
     o = vec4((c + v_colour.a * exp(-d * 16.) * .5) * exp(-d * 6.) * (.5 + .5 * v_at.x), 0.);
-  } else {
+  } else if (v_shape == 4) {
     float fall = pow(max(1. - r, 0.), 2.2);
     float inside = step(max(abs(v_world.x - 2048.), abs(v_world.y - 2048.)), 2048.);
     o = vec4(c * fall * (grid(v_world) * .9 + .09) * inside, 0.);
+  } else if (v_shape == 6) {
+    o = vec4(well(r) * v_colour.a * step(r, 1.), 0.);
+  } else if (v_shape == 7) {
+    // The quad is 40 pixels larger than the block on each side, for the glow.
+    float d = box(v_at * v_half, v_half - 40. - 7.) - 7., soft = 1. / u_camera.z;
+    float body = smoothstep(soft, -soft, d);
+    float stripes = smoothstep(.93, 1., sin((v_world.x + v_world.y) * .11)) * smoothstep(-4., -18., d);
+    vec3 k = (vec3(.012, .017, .036) + v_colour.rgb * (stripes * .05 + exp(d / 16.) * .10)) * body;
+    k += v_colour.rgb * (exp(-abs(d) / 1.7) * .95 + exp(-max(d, 0.) / 13.) * .16 * smoothstep(40., 20., d));
+    o = vec4(k * v_colour.a, body * .97);
+  } else if (v_shape == 8) {
+    float soft = fwidth(r) * 1.5, off = abs(r - .9);
+    float turn = fract(atan(v_at.x, -v_at.y) / 6.28318 + 1.);
+    o = vec4(c * smoothstep(.075 + soft, .075, off) * (turn < v_part ? 1. : .16), 0.);
+  } else {
+    o = puck(v_at, v_shape - 10);
   }
 }`;
 
@@ -185,15 +235,16 @@ export class GlRenderer {
       gl.vertexAttribDivisor(location, 1);
       offset += size;
     });
-    return { program, vao, buffer, camera: gl.getUniformLocation(program, "u_camera"), size: gl.getUniformLocation(program, "u_size") };
+    return { program, vao, buffer, camera: gl.getUniformLocation(program, "u_camera"), size: gl.getUniformLocation(program, "u_size"), corner: gl.getUniformLocation(program, "u_corner") };
   }
 
-  #draw({ program, vao, buffer, camera, size }, view, floats) {
+  #draw({ program, vao, buffer, camera, size, corner }, view, floats) {
     const { gl } = this;
     gl.useProgram(program);
     gl.bindVertexArray(vao);
     gl.uniform4f(camera, view.x, view.y, view.zoom, view.seconds);
     gl.uniform2f(size, view.width, view.height);
+    gl.uniform2f(corner, view.left, view.bottom);
     if (floats) {
       gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
       gl.bufferData(gl.ARRAY_BUFFER, floats.data.subarray(0, floats.count * floats.stride), gl.STREAM_DRAW);
@@ -201,8 +252,12 @@ export class GlRenderer {
     gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, floats ? floats.count : 1);
   }
 
+  /** Draws one pane: `view` is `{ x, y, zoom, seconds, left, bottom, width, height }`, pixels of the canvas. */
   draw(batch, view) {
-    this.gl.viewport(0, 0, view.width, view.height);
+    const { gl } = this;
+    gl.viewport(view.left, view.bottom, view.width, view.height);
+    gl.scissor(view.left, view.bottom, view.width, view.height);
+    gl.enable(gl.SCISSOR_TEST);
     this.#draw(this.floor, view);
     if (batch.pieces.count) this.#draw(this.ribbons, view, batch.pieces);
     if (batch.sprites.count) this.#draw(this.sprites, view, batch.sprites);

@@ -42,13 +42,19 @@ export class Renderer {
     this.back = new CanvasRenderer(fresh.getContext("2d", { alpha: false }));
   }
 
-  /** `camera`: `{ x, y, zoom }`, zoom in CSS pixels per arena pixel. `frameMs`: how long the last frame took. */
-  draw(batch, camera, seconds, frameMs) {
+  /**
+   * Draws panes side by side: `{ batch, camera: { x, y, zoom }, left, width }`, in CSS pixels and CSS pixels per arena
+   * pixel. `frameMs`: how long the last frame took.
+   */
+  draw(panes, seconds, frameMs) {
     this.#slow = frameMs > SLOW_MS ? this.#slow + 1 : Math.max(0, this.#slow - 2);
     if (this.#slow > SLOW_FRAMES && this.#scale > SCALE_MIN) [this.#slow, this.#scale] = [0, this.#scale - 0.25];
     const density = Math.min(devicePixelRatio || 1, DENSITY_MAX) * this.#scale;
     const [width, height] = [Math.round(innerWidth * density), Math.round(innerHeight * density)];
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
-    this.back.draw(batch, { ...camera, zoom: camera.zoom * density, width, height, seconds });
+    for (const { batch, camera, left, width: wide } of panes) {
+      const [from, to] = [Math.round(left * density), Math.round((left + wide) * density)];
+      this.back.draw(batch, { ...camera, zoom: camera.zoom * density, left: from, bottom: 0, width: to - from, height, seconds });
+    }
   }
 }

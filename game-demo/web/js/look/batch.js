@@ -3,10 +3,15 @@
 // Promises: no garbage per frame once the arrays have grown; a bound on both. Positions are arena pixels (4096 a side).
 
 export const GLOW = 0; // soft light
-export const PUCK = 1; // a player: dark body, bright rim, notch where it aims
 export const RING = 2; // thin circle
 export const SPARK = 3; // short streak along its rotation
 export const LIGHT = 4; // light on the floor: shows the grid beneath
+export const MOTE = 5; // a star of four points: light to gather
+export const WELL = 6; // rings that run inwards: where light is banked
+export const BLOCK = 7; // a dark body with a bright edge: a wall
+export const ARC = 8; // a part of a circle; "rotation" is which part, 0 to 1, clockwise from the top
+export const PUCK = 10; // a player: dark body, bright rim, notch where it aims; + 0 to 5: the emblem within
+export const EMBLEMS = 6; // dot, triangle, square, cross, bar, ring: who cannot tell colours tells these
 export const PUCK_RADIUS = 22;
 
 /** Floats of one sprite: x, y, half width, half height, rotation, shape, r, g, b, a. */
@@ -95,7 +100,20 @@ export class Batch {
       ny0 = ny;
     }
   }
+
+  /** A straight band with hard ends, for beams and outlines. */
+  line(x0, y0, x1, y1, width, colour, alpha, alphaEnd = alpha) {
+    const at = this.pieces.claim();
+    if (at < 0) return;
+    const length = Math.hypot(x1 - x0, y1 - y0) || 1;
+    const [nx, ny] = [(y0 - y1) / length, (x1 - x0) / length];
+    this.pieces.data.set([x0, y0, x1, y1, nx, ny, nx, ny, width, width, alpha, alphaEnd, colour[0], colour[1], colour[2]], at);
+  }
 }
+
+/** The colour of light itself: what is gathered, carried and banked. */
+export const GOLD = [1, 0.8, 0.36];
+export const WHITE = [0.92, 0.97, 1];
 
 /** Hue (256 to the turn), saturation and lightness (0 to 1) as red, green, blue (0 to 1). */
 export function colour(hue, saturation = 0.95, lightness = 0.58) {
@@ -107,3 +125,5 @@ export function colour(hue, saturation = 0.95, lightness = 0.58) {
   };
   return [part(0), part(8), part(4)];
 }
+
+export const css = ([r, g, b], a = 1) => `rgba(${Math.round(r * 255)},${Math.round(g * 255)},${Math.round(b * 255)},${a})`;

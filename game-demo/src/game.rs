@@ -1,0 +1,452 @@
+//! GLIMMER as a game of a room: the rules, given players, names, views and memory.
+//!
+//! Promises: everything that decides is in `rules`; a zap is judged by what its player saw, as far back as the room
+//! believes the stamp; what a player asks for its own laboratory (no lag compensation, hitboxes shown, state as
+//! JSON) changes nobody else's game. Chat is bounded in length and rate.
+
+use std::collections::BTreeMap;
+
+use ringside_rooms::{
+    Audience, Cx, Game, Given, Keep, Leave, LoadError, PlayerId, Refusal, Source, Subscriber, Who,
+    ringside_netcode::{
+        Tick,
+        history::{History, Pose, between},
+        interest::View,
+        snapshot::{Capture, CellId, EntityId, Layers, Owner},
+    },
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    bot::{self, Bot},
+    events::{Event, Hitbox, Lab, Said, Talk},
+    map::{Map, SIGHT, SQUARE, SQUARES},
+    rules::{
+        HZ, PIXEL, SIDE,
+        arena::{Arena, Happening, Saved},
+        motion::Controls,
+        zap::Target,
+    },
+    seen::PuckInput,
+};
+
+/// Ticks of the past that zaps can be judged by: half a second.
+const PAST_TICKS: usize = 32;
+/// How long a seat waits for a lost player.
+const KEPT: std::time::Duration = std::time::Duration::from_secs(60);
+/// Up to so many players everybody is told of every bank and shatter; beyond, whoever sees it.
+const VILLAGE: usize = 64;
+
+/// What is remembered of a puck: where it was, and in which life.
+#[derive(Clone, Copy, Debug)]
+struct Past {
+    x: i32,
+    y: i32,
+    life: u8,
+}
+
+impl Pose for Past {
+    fn toward(&self, later: &Self, part: u32, whole: u32) -> Option<Self> {
+        (self.life == later.life).then(|| Self {
+            x: between(self.x, later.x, part, whole),
+            y: between(self.y, later.y, part, whole),
+            life: self.life,
+        })
+    }
+}
+
+/// A player, beside its puck.
+#[derive(Debug)]
+struct Seat {
+    entity: EntityId,
+    cell: CellId,
+    hue: u8,
+    bot: Bot,
+    lab: Lab,
+    talk: Talk,
+}
+
+/// The game.
+#[derive(Debug)]
+pub struct Glimmer {
+    arena: Arena,
+    seats: BTreeMap<PlayerId, Seat>,
+    /// Tells a puck from one that had its number before.
+    generation: u16,
+    past: History<Past>,
+    map: Map,
+}
+
+/// A game as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    arena: Saved,
+    seats: Vec<(PlayerId, u16, u8)>,
+    generation: u16,
+}
+
+impl Glimmer {
+    /// A new game, with rounds of so many ticks.
+    pub fn new(seed: u64, round_ticks: u32) -> Self {
+        Self {
+            arena: Arena::new((seed ^ (seed >> 32)) as u32, round_ticks),
+            seats: BTreeMap::new(),
+            generation: 0,
+            past: History::new(PAST_TICKS),
+            map: Map::new(),
+        }
+    }
+
+    /// The arena, for tests.
+    pub fn arena(&self) -> &Arena {
+        &self.arena
+    }
+
+    fn place(&self, player: PlayerId) -> Option<(i32, i32)> {
+        let puck = self.arena.pucks.get(&player.0)?;
+        Some(puck.motion.place())
+    }
+
+    fn seat(&mut self, player: PlayerId, generation: u16, hue: u8) {
+        let (x, y) = self.place(player).unwrap_or((SIDE / 2, SIDE / 2));
+        let seat = Seat {
+            entity: EntityId::new(player.0, generation),
+            cell: self.map.puck_grid.cell_of(x, y),
+            hue,
+            bot: Bot::new(player.0),
+            lab: Lab::default(),
+            talk: Talk::default(),
+        };
+        self.seats.insert(player, seat);
+    }
+
+    /// Steps the arena; every zap is judged by where its player saw the others. Returns what happened, and the
+    /// hitboxes for those who want to see them.
+    fn play(
+        &mut self,
+        tick: Tick,
+        inputs: &[Given<PuckInput>],
+    ) -> (Vec<Happening>, Vec<(PlayerId, Hitbox)>) {
+        let mut hitboxes = Vec::new();
+        let (seats, past) = (&self.seats, &self.past);
+        let controls = inputs.iter().map(|given| {
+            let mut controls = Controls::from(given.input);
+            if given.source == Source::Missing {
+                // Of somebody who says nothing, the aim stays.
+                controls.aim = self
+                    .arena
+                    .pucks
+                    .get(&given.player.0)
+                    .map_or(0, |puck| puck.aim);
+            }
+            (given.player.0, controls)
+        });
+        let controls: Vec<_> = controls.collect();
+        let seen = |by: u16, to: u16, now: Target| {
+            let seat = seats.get(&PlayerId(by))?;
+            let at = inputs.binary_search_by_key(&PlayerId(by), |given| given.player);
+            let was = at.ok().and_then(|at| past.rewind(inputs[at].view, tick));
+            let was = was.and_then(|was| was.pose(seats.get(&PlayerId(to))?.entity));
+            let target = match was {
+                Some(Past { x, y, .. }) if seat.lab.compensate => Target { x, y, ..now },
+                _ => now,
+            };
+            if seat.lab.hitboxes {
+                let (x, y, radius) = (target.x / PIXEL, target.y / PIXEL, target.radius / PIXEL);
+                hitboxes.push((
+                    PlayerId(by),
+                    Hitbox {
+                        id: to,
+                        x,
+                        y,
+                        radius,
+                    },
+                ));
+            }
+            Some(target)
+        };
+        let happened = self.arena.tick(tick.get(), controls, seen).to_vec();
+        (happened, hitboxes)
+    }
+
+    fn tell(&self, cx: &mut Cx<'_, Self>, what: Happening) {
+        let village = self.seats.len() <= VILLAGE;
+        match what {
+            Happening::Hit {
+                by,
+                to,
+                at,
+                spilled,
+                shattered,
+            } => {
+                let cell = self
+                    .seats
+                    .get(&PlayerId(to))
+                    .map_or(CellId::HIDDEN, |seat| seat.cell);
+                let event = Event::hit(by, to, at, spilled, shattered);
+                if shattered && village {
+                    cx.emit(Audience::All, &event);
+                } else if shattered {
+                    cx.emit(Audience::Seeing(cell), &event);
+                } else {
+                    cx.emit_volatile(Audience::Seeing(cell), &event);
+                }
+            }
+            Happening::Bank { who, light, total } => {
+                let whom = if village {
+                    Audience::All
+                } else {
+                    Audience::Player(PlayerId(who))
+                };
+                cx.emit(whom, &Event::Bank { who, light, total });
+            }
+            Happening::Over => {
+                let mut best: Vec<_> = self
+                    .arena
+                    .pucks
+                    .iter()
+                    .map(|(id, puck)| (puck.score, *id))
+                    .collect();
+                best.sort_by_key(|(score, id)| (std::cmp::Reverse(*score), *id));
+                best.truncate(3);
+                cx.emit(
+                    Audience::All,
+                    &Event::Over {
+                        best: best.into_iter().map(|(score, id)| (id, score)).collect(),
+                    },
+                );
+            }
+            Happening::Begin => cx.emit(
+                Audience::All,
+                &Event::Begin {
+                    round: self.arena.round.number,
+                },
+            ),
+            // The stage tells where it is.
+            Happening::Well => {}
+        }
+    }
+
+    /// The state that a player sees, as a server without netcode would send it.
+    fn as_json(&self, player: PlayerId) -> Option<Event> {
+        let (x, y) = self.place(player)?;
+        let near = |(px, py): (i32, i32)| (px - x).abs() < SIGHT && (py - y).abs() < SIGHT;
+        let pucks = self
+            .arena
+            .pucks
+            .iter()
+            .filter(|(_, puck)| near(puck.motion.place()));
+        let motes = self
+            .arena
+            .motes
+            .iter()
+            .filter(|(_, mote)| near(mote.place()));
+        Some(Event::state(pucks, motes, &self.arena))
+    }
+}
+
+impl Game for Glimmer {
+    type Input = PuckInput;
+    type Event = Event;
+
+    fn layers(&self) -> &Layers {
+        &self.map.layers
+    }
+
+    fn join(&mut self, _: &mut Cx<'_, Self>, player: PlayerId, who: &Who) -> Result<(), Refusal> {
+        self.generation = self.generation.wrapping_add(1);
+        self.arena.join(player.0, !who.bot);
+        self.seat(player, self.generation, hue(self.generation));
+        Ok(())
+    }
+
+    fn leave(&mut self, _: &mut Cx<'_, Self>, player: PlayerId, why: Leave) -> Keep {
+        if why == Leave::Lost {
+            return Keep::For(KEPT);
+        }
+        self.arena.leave(player.0);
+        self.seats.remove(&player);
+        Keep::Drop
+    }
+
+    fn tick(&mut self, cx: &mut Cx<'_, Self>) {
+        let tick = cx.tick();
+        let (happened, hitboxes) = self.play(tick, cx.inputs());
+        for (id, puck) in &self.arena.pucks {
+            if let Some(seat) = self.seats.get_mut(&PlayerId(*id)) {
+                let (x, y) = puck.motion.place();
+                seat.cell = self.map.puck_grid.cell_after(seat.cell, x, y);
+            }
+        }
+        let here = self.arena.pucks.iter().filter(|(_, puck)| puck.is_here());
+        let poses = here.filter_map(|(id, puck)| {
+            let (x, y) = puck.motion.place();
+            let entity = self.seats.get(&PlayerId(*id))?.entity;
+            Some((
+                entity,
+                Past {
+                    x,
+                    y,
+                    life: puck.life,
+                },
+            ))
+        });
+        self.past.record(tick, poses);
+        for what in happened {
+            self.tell(cx, what);
+        }
+        for (by, boxes) in by_player(hitboxes) {
+            cx.emit_volatile(Audience::Player(by), &Event::Hitboxes(boxes));
+        }
+        if tick.get().is_multiple_of(3) {
+            let readers = self
+                .seats
+                .iter()
+                .filter(|(_, seat)| seat.lab.json)
+                .map(|(id, _)| *id);
+            for player in readers.collect::<Vec<_>>() {
+                if let Some(state) = self.as_json(player) {
+                    cx.emit_volatile(Audience::Player(player), &state);
+                }
+            }
+        }
+    }
+
+    fn capture(&self, into: &mut Capture<'_>) {
+        let seats = self.seats.iter();
+        let places = seats.map(|(player, seat)| (player.0, seat.entity, seat.cell));
+        self.map.show(&self.arena, places, into);
+    }
+
+    fn interest(&self, who: Subscriber, view: &mut View) {
+        let middle = (SIDE / 2, SIDE / 2);
+        let (x, y) = match who {
+            Subscriber::Player(player) => self.place(player).unwrap_or(middle),
+            Subscriber::Spectator(gaze) => {
+                let inside = |at: i32| at.clamp(0, SIDE - 1);
+                let free = gaze.at.map(|(x, y)| (inside(x), inside(y)));
+                gaze.player
+                    .and_then(|player| self.place(player))
+                    .or(free)
+                    .unwrap_or(middle)
+            }
+        };
+        self.map.look(view, x, y);
+    }
+
+    fn owner(&self, player: PlayerId) -> Option<Owner> {
+        let seat = self.seats.get(&player)?;
+        Some(self.map.owner_of(seat.entity))
+    }
+
+    fn think(&mut self, player: PlayerId, tick: Tick) -> PuckInput {
+        let Some(seat) = self.seats.get_mut(&player) else {
+            return PuckInput::default();
+        };
+        seat.bot.think(player.0, &self.arena, tick.get()).into()
+    }
+
+    fn bot_name(&self, number: u16) -> String {
+        bot::name(number.saturating_sub(1))
+    }
+
+    fn message(&mut self, cx: &mut Cx<'_, Self>, player: PlayerId, message: &RawValue) {
+        let Some(seat) = self.seats.get_mut(&player) else {
+            return;
+        };
+        match serde_json::from_str(message.get()) {
+            Ok(Said::Lab(lab)) => seat.lab = lab,
+            Ok(Said::Chat(text)) => match seat.talk.say(&text, cx.tick().get()) {
+                Ok(text) => cx.emit(
+                    Audience::All,
+                    &Event::Chat {
+                        who: player.0,
+                        text,
+                    },
+                ),
+                Err(why) => cx.emit_volatile(Audience::Player(player), &Event::Hush { why }),
+            },
+            Err(_) => cx.emit_volatile(
+                Audience::Player(player),
+                &Event::Hush {
+                    why: "this is no message of the game",
+                },
+            ),
+        }
+    }
+
+    fn card(&self, player: PlayerId) -> impl Serialize {
+        let hue = self.seats.get(&player).map_or(0, |seat| seat.hue);
+        Card { hue }
+    }
+
+    fn about(&self) -> impl Serialize {
+        About {
+            square: SQUARE / PIXEL,
+            squares: SQUARES,
+            hz: HZ,
+        }
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        let seats = self.seats.iter();
+        let kept = Kept {
+            arena: self.arena.save(),
+            seats: seats
+                .map(|(player, seat)| (*player, seat.entity.generation(), seat.hue))
+                .collect(),
+            generation: self.generation,
+        };
+        serde_json::to_vec(&kept).ok()
+    }
+
+    fn load(bytes: &[u8]) -> Result<Self, LoadError> {
+        let kept: Kept = serde_json::from_slice(bytes).map_err(|_| LoadError::Damaged)?;
+        let mut game = Self {
+            arena: Arena::load(kept.arena),
+            seats: BTreeMap::new(),
+            generation: kept.generation,
+            past: History::new(PAST_TICKS),
+            map: Map::new(),
+        };
+        for (player, generation, hue) in kept.seats {
+            game.seat(player, generation, hue);
+        }
+        Ok(game)
+    }
+}
+
+/// What everybody knows of a player, beside its name.
+#[derive(Serialize)]
+struct Card {
+    hue: u8,
+}
+
+/// What a joining player is told of the game.
+#[derive(Serialize)]
+struct About {
+    /// Side of a square of interest, in pixels, and how many there are each way.
+    square: i32,
+    squares: u16,
+    hz: u32,
+}
+
+/// Spreads players over the colours, by steps of the golden ratio; gold is the colour of light alone.
+fn hue(n: u16) -> u8 {
+    const GOLD: std::ops::Range<u8> = 20..48;
+    let hue = ((u32::from(n.wrapping_mul(40_503)) * 228) >> 16) as u8;
+    if hue < GOLD.start { hue } else { hue + 28 }
+}
+
+fn by_player(boxes: Vec<(PlayerId, Hitbox)>) -> BTreeMap<PlayerId, Vec<Hitbox>> {
+    let mut sorted: BTreeMap<PlayerId, Vec<Hitbox>> = BTreeMap::new();
+    for (player, hitbox) in boxes {
+        sorted.entry(player).or_default().push(hitbox);
+    }
+    sorted
+}
+
+#[cfg(test)]
+#[path = "game_tests.rs"]
+mod tests;

@@ -1,0 +1,84 @@
+// The killcam: when one was shattered, the last seconds once more, as the server recorded them, from the other's side.
+//
+// Promises: it never keeps anybody from playing: it ends when the player is back, at a key, or by itself.
+import { decodeReplay, replayView } from "../net/replay.js";
+import { Scene } from "../look/scene.js";
+
+const TICKS_BEFORE = 120;
+const TICKS_AFTER = 12;
+/** The whole recording, on request. */
+const LONG_TICKS = 600;
+const at = (id) => document.getElementById(id);
+
+export class Cam {
+  #frames = [];
+  #tick = 0;
+  #end = 0;
+  #scene;
+  #follow;
+  #asked = false;
+
+  /** `net`: whose room is asked for its recording. */
+  constructor(net, card, calm) {
+    Object.assign(this, { net, card, calm });
+    at("cam-skip").addEventListener("click", () => this.stop());
+    addEventListener("keydown", (event) => {
+      if (event.target instanceof HTMLInputElement) return;
+      if (event.code === "Escape") this.stop();
+      else if (event.code === "KeyR" && !event.ctrlKey && !event.metaKey) this.long();
+    });
+  }
+
+  get running() {
+    return this.#frames.length > 1 && this.#tick < this.#end;
+  }
+
+  /** `killer` shattered the own puck at `tick`. */
+  shattered(killer, tick) {
+    // The recording must have the moments after, too.
+    setTimeout(() => this.#ask(tick - TICKS_BEFORE, tick + TICKS_AFTER, killer, `${this.card(killer).name} shattered you`), 280);
+  }
+
+  /** The last ten seconds, from one's own side. */
+  long() {
+    const { tick } = this.net.decoder;
+    if (tick) this.#ask(tick - LONG_TICKS, tick, this.net.ownId, "the last 10 seconds");
+  }
+
+  #ask(from, to, follow, text) {
+    if (this.#asked || !this.net.joined) return;
+    this.#asked = true;
+    this.net.socket.timeout(3000).emit("replay", this.net.room.welcome.room, (error, bytes) => {
+      this.#asked = false;
+      if (error || !bytes) return;
+      this.#frames = decodeReplay(bytes, from, to);
+      if (this.#frames.length < 2) return;
+      [this.#tick, this.#end, this.#follow] = [this.#frames[0].tick, this.#frames.at(-1).tick, follow];
+      this.#scene = new Scene(this.calm);
+      at("cam-title").textContent = "REPLAY";
+      at("cam-text").textContent = text;
+      at("cam").hidden = false;
+      // The killcam of a moment must not outlast the moment.
+      this.short = to - from < LONG_TICKS;
+    });
+  }
+
+  stop() {
+    this.#frames = [];
+    at("cam").hidden = true;
+  }
+
+  /** The pane to draw instead of the arena, if it runs: `{ scene, view }`. */
+  frame(now, dt, away) {
+    if (!this.running || (this.short && !away)) {
+      if (!at("cam").hidden) this.stop();
+      return undefined;
+    }
+    this.#tick += dt * 60;
+    const view = replayView(this.#frames, this.#tick, this.#follow, this.card);
+    this.#scene.camera.left = 0;
+    this.#scene.camera.width = innerWidth;
+    this.#scene.update(view, now, dt);
+    return { scene: this.#scene, view };
+  }
+}
