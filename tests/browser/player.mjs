@@ -109,3 +109,14 @@ function clear(player, own, aim, distance) {
   const [a, b] = player.cast(own.x * 16, own.y * 16, aim);
   return Math.hypot(b.x - a.x, b.y - a.y) / 16 >= distance;
 }
+
+/** Waits until `condition` holds; in vain, it tells what `output()` has to say. */
+export async function holds(what, condition, output, within = 20_000) {
+  const end = Date.now() + within;
+  while (!(await condition())) {
+    if (Date.now() >= end) {
+      throw new Error(`${what}: not within ${within} ms; the server said ${output()}`);
+    }
+    await new Promise((done) => setTimeout(done, 25));
+  }
+}
