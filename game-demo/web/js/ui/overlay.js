@@ -6,6 +6,7 @@ import { css, GOLD } from "../look/batch.js";
 const FONT = "ui-sans-serif, system-ui, 'Segoe UI', Roboto, sans-serif";
 /** The arrow to the well keeps so far from the edge of the pane, CSS px. */
 const ARROW_EDGE_PX = 74;
+const ARROW_FOOT_PX = 176;
 
 export class Overlay {
   constructor(canvas) {
@@ -89,7 +90,9 @@ export class Overlay {
       return;
     }
     const angle = Math.atan2(y - cy, x - cx);
-    const [w, h] = [camera.width / 2 - ARROW_EDGE_PX, innerHeight / 2 - ARROW_EDGE_PX];
+    // Below are the boxes of hint and purse.
+    const h = innerHeight / 2 - (Math.sin(angle) > 0 ? ARROW_FOOT_PX : ARROW_EDGE_PX);
+    const w = camera.width / 2 - ARROW_EDGE_PX;
     const reach = Math.min(w / Math.abs(Math.cos(angle) || 1e-9), h / Math.abs(Math.sin(angle) || 1e-9));
     const beat = wanted ? 1 + 0.12 * Math.sin(now / 140) : 1;
     c.save();
