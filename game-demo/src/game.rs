@@ -143,11 +143,19 @@ impl Glimmer {
             (given.player.0, controls)
         });
         let controls: Vec<_> = controls.collect();
+        // All targets of a zap are asked for one after another: the past is looked up once.
+        let mut moment = (None, None);
         let seen = |by: u16, to: u16, now: Target| {
             let seat = seats.get(&PlayerId(by))?;
-            let at = inputs.binary_search_by_key(&PlayerId(by), |given| given.player);
-            let was = at.ok().and_then(|at| past.rewind(inputs[at].view, tick));
-            let was = was.and_then(|was| was.pose(seats.get(&PlayerId(to))?.entity));
+            if moment.0 != Some(by) {
+                let at = inputs.binary_search_by_key(&PlayerId(by), |given| given.player);
+                let was = at.ok().and_then(|at| past.rewind(inputs[at].view, tick));
+                moment = (Some(by), was);
+            }
+            let was = match &moment.1 {
+                Some(was) => was.pose(seats.get(&PlayerId(to))?.entity),
+                None => None,
+            };
             let target = match was {
                 Some(Past { x, y, .. }) if seat.lab.compensate => Target { x, y, ..now },
                 _ => now,

@@ -14,7 +14,7 @@ use super::{
     motion::{Controls, RADIUS},
     puck::{AWAY_TICKS, CRACKED_TICKS, LIGHT_MAX, Puck},
     random::Random,
-    zap::{Ray, Target},
+    zap::{REACH, Ray, Target},
 };
 
 /// Radius of the well, in units.
@@ -206,11 +206,18 @@ impl Arena {
         else {
             return;
         };
-        let ray = Ray::cast(zapper.motion.place(), zapper.aim);
+        let (x, y) = zapper.motion.place();
+        let ray = Ray::cast((x, y), zapper.aim);
+        // Who is farther off than that was not in reach in the half second that is remembered either.
+        let far = REACH + 400 * PIXEL;
+        let near = |puck: &Puck| {
+            let (px, py) = puck.motion.place();
+            (px - x).abs() < far && (py - y).abs() < far
+        };
         let others = self
             .pucks
             .iter()
-            .filter(|(id, puck)| **id != by && puck.is_vulnerable());
+            .filter(|(id, puck)| **id != by && puck.is_vulnerable() && near(puck));
         let targets = others.filter_map(|(id, puck)| Some((*id, seen(by, *id, puck.target())?)));
         let Some((to, at)) = ray.first_hit(targets) else {
             return;
