@@ -83,7 +83,8 @@ export class Socket extends Emitter {
     const ack = typeof args.at(-1) === "function" ? args.pop() : undefined;
     const packet = { type: EVENT, data: [name, ...args] };
     const online = this.connected && !this.io.engine?.expired;
-    if (flags.volatile && (!online || this.io.engine.congested)) return this;
+    const skip = flags.volatile && (!online || this.io.engine.congested);
+    if (skip && !ack) return this;
     const refusal = this.#refusal(ack);
     if (refusal) {
       this._stage("error", refusal);
@@ -91,6 +92,8 @@ export class Socket extends Emitter {
       return this;
     }
     if (ack) this.#await((packet.id = this.ids++), ack, flags.timeout ?? opts.ackTimeout);
+    // Who waits for the answer of a skipped event waits for its timeout, or the connection's end.
+    if (skip) return this;
     if (online) this.#out(packet);
     else this.sendBuffer.push(packet);
     return this;

@@ -200,6 +200,8 @@ describe("too much", () => {
     const server = await stock({}, (io) => io.on("connection", (socket) => socket.on("n", (n) => got.push(n))));
     const socket = client(server.url, { transports: ["polling"], autoConnect: false });
     socket.volatile.emit("n", 1);
+    // Who waits for the answer of a skipped event is told in time.
+    await assert.rejects(socket.volatile.timeout(10).emitWithAck("n", 1), /timed out/);
     socket.emit("n", 2);
     socket.connect();
     await next(socket, "connect");

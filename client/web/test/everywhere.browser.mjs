@@ -6,8 +6,8 @@
 // browser that is missing is a failure with its mend, not a skip; each run has a profile of its own, thrown away.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdtempSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -62,7 +62,8 @@ async function inBrowser(name, server, transports) {
   const telling = new Promise((done) => (told = done));
   const site = await pages(told);
   const query = new URLSearchParams({ server, transports: transports.join() });
-  const child = spawn(binary, FLAGS[kind](profile, `${site.url}/?${query}`), { stdio: "ignore" });
+  // A group of its own, so that its helpers end with it.
+  const child = spawn(binary, FLAGS[kind](profile, `${site.url}/?${query}`), { stdio: "ignore", detached: true });
   const failed = new Promise((_, reject) => child.once("error", (error) => reject(new Error(`${binary} does not start (${error.code}): apt-get install ${name}`))));
   const ended = new Promise((done) => child.once("exit", done));
   let timer;
@@ -71,10 +72,11 @@ async function inBrowser(name, server, transports) {
     return await Promise.race([telling, failed, late]);
   } finally {
     clearTimeout(timer);
-    child.kill();
+    if (child.pid) process.kill(-child.pid, "SIGKILL");
     await Promise.race([ended, failed.catch(() => {})]);
     await site.stop();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    // A helper that ends a moment later may still write.
+    await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 

@@ -93,7 +93,13 @@ export async function transcript(io, url, opts = {}) {
   await step("fifty acks in order", () => Promise.all(Array.from({ length: 50 }, (_, i) => socket.emitWithAck("echo", i))));
   await step("a large text", async () => (await socket.emitWithAck("echo", "ü".repeat(100_000))).length);
   await step("large bytes", async () => (await socket.emitWithAck("echo", new Uint8Array(300_000).fill(9))).byteLength);
-  await step("compress and volatile take nothing away", () => socket.compress(false).volatile.emitWithAck("echo", "v"));
+  await step("compress and volatile take nothing away", async () => {
+    // Skipped while the large message before it is on its way, as it shall be: then once more.
+    for (;;) {
+      const answer = await socket.compress(false).volatile.timeout(500).emitWithAck("echo", "v").catch(() => undefined);
+      if (answer) return answer;
+    }
+  });
 
   await step("once is once", async () => {
     let count = 0;
