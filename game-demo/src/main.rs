@@ -16,7 +16,7 @@ use std::{
 
 use clap::Parser;
 use game_demo::{game::Glimmer, rules};
-use ringside_rooms::{Builder, RoomOptions, ServerBuilder, raise_descriptor_limit};
+use ringside_rooms::{Builder, RoomOptions, ServerBuilder, Tls, raise_descriptor_limit};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -56,6 +56,12 @@ struct Cli {
     /// Keep the arenas in this folder: after a restart players go on where they were
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
+    /// Certificate chain in PEM, to listen with TLS; taken up again when the file changes
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The certificate's private key in PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
     /// Open the page in a browser
     #[arg(long)]
     open: bool,
@@ -93,6 +99,17 @@ fn main() -> ExitCode {
     if let Some(shards) = cli.shards {
         io.shards(usize::from(shards));
     }
+    let mut scheme = "http";
+    if let (Some(cert), Some(key)) = (&cli.cert, &cli.key) {
+        match Tls::files(cert, key) {
+            Ok(tls) => io.tls(tls),
+            Err(error) => {
+                eprintln!("game-demo: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        scheme = "https";
+    }
     page::serve(&mut io);
     let recordings = replay::serve(&mut io);
     let mut server = ServerBuilder::new(io);
@@ -113,13 +130,13 @@ fn main() -> ExitCode {
         }
     };
     recordings.start(server.rooms());
-    let url = url(server.address());
+    let url = url(scheme, server.address());
     println!("GLIMMER is at {url}");
     if cli.host.is_unspecified() {
         match lan::address() {
             Some(ip) => println!(
                 "For others in this network: {}",
-                self::url((ip, server.address().port()).into())
+                self::url(scheme, (ip, server.address().port()).into())
             ),
             None => println!("This machine seems to be in no network."),
         }
@@ -150,11 +167,11 @@ fn options(cli: &Cli) -> RoomOptions {
 }
 
 /// The address as a browser on this machine reaches it.
-fn url(at: SocketAddr) -> String {
+fn url(scheme: &str, at: SocketAddr) -> String {
     match at.ip() {
-        ip if ip.is_unspecified() => format!("http://127.0.0.1:{}", at.port()),
-        IpAddr::V6(ip) => format!("http://[{ip}]:{}", at.port()),
-        IpAddr::V4(ip) => format!("http://{ip}:{}", at.port()),
+        ip if ip.is_unspecified() => format!("{scheme}://127.0.0.1:{}", at.port()),
+        IpAddr::V6(ip) => format!("{scheme}://[{ip}]:{}", at.port()),
+        IpAddr::V4(ip) => format!("{scheme}://{ip}:{}", at.port()),
     }
 }
 

@@ -146,3 +146,13 @@ fn help_names_every_option_and_the_keys() {
         assert!(help.contains(word), "{word} is missing in\n{help}");
     }
 }
+
+#[test]
+fn a_certificate_that_cannot_be_used_says_why() {
+    let (output, said) = ends(&["--port", "0", "--cert", "absent.pem", "--key", "absent.key"]);
+    assert!(!output.status.success());
+    assert!(said.contains("absent.pem"), "{said}");
+    let (output, said) = ends(&["--port", "0", "--cert", "absent.pem"]);
+    assert!(!output.status.success());
+    assert!(said.contains("--key"), "{said}");
+}

@@ -55,7 +55,8 @@ pub use cx::{Audience, Cx};
 pub use driver::{RoomInfo, RoomReport, Rota, Turn};
 pub use game::{Game, Gaze, Given, Keep, Leave, LoadError, PlayerId, Refusal, Subscriber, Who};
 pub use ringside_gateway::{
-    Ack, Args, Builder, ListenError, Origins, Page, Socket, Transports, raise_descriptor_limit,
+    Ack, Args, Builder, ListenError, Origins, Page, Socket, Tls, TlsError, Transports,
+    raise_descriptor_limit,
 };
 pub use ringside_netcode::{
     self, Replicate, Tick,

@@ -228,8 +228,12 @@ fn steps(repo: &Repo) -> Vec<Step> {
     );
     steps.push(Step::commands(
         "conformance",
-        "Autobahn's core cases against the bare WebSocket route",
-        vec![Cmd::new("cargo", ["xtask", "conformance"]).counted_by(Runner::Plain)],
+        "Autobahn's core cases against the bare WebSocket route, and a sample of those about compression",
+        vec![
+            Cmd::new("cargo", ["xtask", "conformance"]).counted_by(Runner::Plain),
+            Cmd::new("cargo", ["xtask", "conformance"].iter().chain(COMPRESSION))
+                .counted_by(Runner::Plain),
+        ],
     ));
     steps.push(
         Step::commands(
@@ -252,6 +256,12 @@ const COVERAGE: &str = "tarpaulin --engine llvm -p ringside-proto --lib --tests 
 const NETCODE: &str = "test -p ringside-netcode --tests";
 /// The program that measures ARENA-N.
 const ARENA_N: &str = "build -p ringside-netcode --release --example arena_n";
+/// One of each kind of message and of offer; all of them take a quarter of an hour.
+const COMPRESSION: &[&str] = &[
+    "12.1.*", "12.2.1", "12.3.1", "12.4.1", "12.5.1", "13.1.*", "13.2.1", "13.4.1", "13.6.1",
+    "13.7.1",
+];
+
 /// Its own target folder: the flags would throw the usual build away.
 const LOOM: &str =
     "test -p ringside-core --no-default-features --release --lib loom --target-dir target/loom";
