@@ -127,6 +127,11 @@ impl Flow {
         self.sent.push_back((tick, now));
     }
 
+    /// Tells that what is in flight will not be acknowledged: the client could not use it.
+    pub fn forget(&mut self) {
+        self.sent.clear();
+    }
+
     /// Tells that the client has the frame of `tick`. Older ones count as received or lost.
     pub fn acknowledge(&mut self, tick: Tick, now: Duration) {
         if let Some(&(_, at)) = self.sent.iter().find(|(sent, _)| *sent == tick) {

@@ -58,6 +58,11 @@ impl Random {
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u32
+    }
 }
 
 /// What the game leaves behind for its room.
@@ -175,6 +180,6 @@ impl<'a, G: Game> Cx<'a, G> {
 
     /// A number below `bound`.
     pub fn random_below(&mut self, bound: u32) -> u32 {
-        ((u128::from(self.random()) * u128::from(bound)) >> 64) as u32
+        self.wishes.random.below(bound)
     }
 }

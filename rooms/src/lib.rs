@@ -37,10 +37,10 @@
 //!
 //! # A whole game
 //!
-//! Also in `examples/tag.rs`:
+//! Also in `examples/glow.rs`:
 //!
 //! ```no_run
-#![doc = include_str!("../examples/tag.rs")]
+#![doc = include_str!("../examples/glow.rs")]
 //! ```
 
 mod cx;

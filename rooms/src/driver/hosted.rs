@@ -153,7 +153,7 @@ impl<G: Game> Hosted for Room<G> {
                 let _ = self.enter(client, &entry, now, out);
             }
             What::Packet { client, bytes, at } => self.packet(client, bytes, at, out),
-            What::Keyframe { client } => self.keyframe(client),
+            What::Keyframe { client } => self.keyframe(client, now),
             What::Message { client, message } => self.message(client, &message, now, out),
             What::Look { client, gaze } => self.look(client, gaze),
             What::Weather { client, weather } => {
@@ -165,12 +165,12 @@ impl<G: Game> Hosted for Room<G> {
             What::Gone { client } => self.gone(client, now, out),
             What::Reserve { token } => {
                 // The seat is not there any more: its player is refused when it comes.
-                let _ = self.reserve(token, now);
+                let _ = self.reserve(token, now, out);
             }
             What::Kick { player, reason } => self.kick(player, reason, now, out),
             What::Lock(locked) => self.lock(locked),
             What::Bots(population) => {
-                self.set_bots(population);
+                self.set_bots(population, now, out);
             }
             What::Close(reason) => {
                 let code = "closed";

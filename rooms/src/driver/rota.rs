@@ -1,9 +1,10 @@
 //! Whose turn it is: many rooms' schedules on one thread. A value; time is an argument.
 //!
-//! Each room keeps its own absolute deadlines and its own overload policy ([`FixedStep`]). Among rooms that
-//! are due, the one waits least that has been due longest, where a room that has just run is due from now on
-//! at the earliest. Promises: between two steps of one room every other due room has its turn, so a room
-//! that is too heavy delays the others by one of its steps, whatever it is behind.
+//! Each room keeps its own absolute deadlines and its own overload policy ([`FixedStep`]). Rooms that are due
+//! stand in line by their deadlines. One that is due again as soon as its step is done goes to the end, and
+//! behind those who will be due within as long as its step took: so others make up for what it cost them
+//! before it runs again. Promises: a room that is too heavy delays the others by one of its steps, whatever it
+//! is behind; it runs whenever nobody else has to.
 
 use std::{
     cmp::Reverse,
@@ -29,17 +30,26 @@ pub enum Turn<K> {
 #[derive(Debug)]
 pub struct Rota<K> {
     schedules: HashMap<K, FixedStep>,
-    /// When each room is to be looked at; among equals, who was put in first. One entry a room, besides
-    /// those of rooms that have been removed.
-    queue: BinaryHeap<Reverse<(Duration, u64, K)>>,
+    /// Rooms that are not due yet, by when they are. One entry a room here or below, besides those of rooms
+    /// that have been removed.
+    waiting: BinaryHeap<Reverse<Entry<K>>>,
+    /// Rooms that are due, by their places in the line.
+    due: BinaryHeap<Reverse<Entry<K>>>,
+    /// The room being stepped, and since when.
+    running: Option<(K, Duration)>,
     entries: u64,
 }
+
+/// Among equals, who was put in first.
+type Entry<K> = (Duration, u64, K);
 
 impl<K: Copy + Ord + Hash> Default for Rota<K> {
     fn default() -> Self {
         Self {
             schedules: HashMap::new(),
-            queue: BinaryHeap::new(),
+            waiting: BinaryHeap::new(),
+            due: BinaryHeap::new(),
+            running: None,
             entries: 0,
         }
     }
@@ -48,7 +58,8 @@ impl<K: Copy + Ord + Hash> Default for Rota<K> {
 impl<K: Copy + Ord + Hash> Rota<K> {
     /// Adds a room that is not there yet.
     pub fn add(&mut self, room: K, schedule: FixedStep) {
-        self.put(schedule.deadline(), room);
+        let entry = self.entry(schedule.deadline(), room);
+        self.waiting.push(entry);
         self.schedules.insert(room, schedule);
     }
 
@@ -74,40 +85,57 @@ impl<K: Copy + Ord + Hash> Rota<K> {
 
     /// Says what to do at `now`.
     pub fn poll(&mut self, now: Duration) -> Turn<K> {
-        while let Some(&Reverse((at, _, room))) = self.queue.peek() {
+        while let Some(&Reverse(entry)) = self.waiting.peek()
+            && entry.0 <= now
+        {
+            self.waiting.pop();
+            self.due.push(Reverse(entry));
+        }
+        while let Some(Reverse((_, _, room))) = self.due.pop() {
             let Some(schedule) = self.schedules.get_mut(&room) else {
-                self.queue.pop();
                 continue;
             };
-            if at > now {
-                return Turn::WaitUntil(at);
-            }
             match schedule.poll(now) {
                 Act::Run(step) => {
-                    self.queue.pop();
+                    self.running = Some((room, now));
                     return Turn::Run(room, step);
                 }
+                // Its clock went backwards.
                 Act::WaitUntil(at) => {
-                    self.queue.pop();
-                    self.put(at, room);
+                    let entry = self.entry(at, room);
+                    self.waiting.push(entry);
                 }
             }
+        }
+        while let Some(Reverse((at, _, room))) = self.waiting.peek() {
+            if self.schedules.contains_key(room) {
+                return Turn::WaitUntil(*at);
+            }
+            self.waiting.pop();
         }
         Turn::Idle
     }
 
     /// The room's step is done.
     pub fn finish(&mut self, room: K, now: Duration) {
-        if let Some(schedule) = self.schedules.get_mut(&room) {
-            schedule.finish(now);
-            let due = schedule.deadline().max(now);
-            self.put(due, room);
+        let running = self.running.take();
+        let Some(schedule) = self.schedules.get_mut(&room) else {
+            return;
+        };
+        schedule.finish(now);
+        let deadline = schedule.deadline();
+        if deadline > now {
+            let entry = self.entry(deadline, room);
+            return self.waiting.push(entry);
         }
+        let started = running.map_or(now, |(_, started)| started);
+        let entry = self.entry(now + now.saturating_sub(started), room);
+        self.due.push(entry);
     }
 
-    fn put(&mut self, at: Duration, room: K) {
+    fn entry(&mut self, at: Duration, room: K) -> Reverse<Entry<K>> {
         self.entries += 1;
-        self.queue.push(Reverse((at, self.entries, room)));
+        Reverse((at, self.entries, room))
     }
 }
 

@@ -3,14 +3,17 @@
 //! A bot sits on a seat like anybody; its input goes through the same intake. Promises: no person is
 //! refused because of a bot.
 
-use super::{Intake, News, Presence, Room, Seat, Token, intake::PacketRate};
+use std::time::Duration;
+
+use super::{Intake, News, Outlet, Presence, Room, Seat, Token, intake::PacketRate};
 use crate::game::{Game, Leave, PlayerId, Who};
 
 impl<G: Game> Room<G> {
     /// Changes the population that bots fill up to.
-    pub fn set_bots(&mut self, population: u16) {
+    pub fn set_bots(&mut self, population: u16, now: Duration, out: &mut impl Outlet) {
         self.options.bots = population;
         self.fill_with_bots();
+        self.settle(now, out);
     }
 
     /// Adds or removes bots until there are as many as wanted.

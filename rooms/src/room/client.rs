@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use super::{
     RoomOptions,
+    intake::PacketRate,
     options::Weather,
     outlet::{ClientId, Outlet, To, Urgency},
 };
@@ -106,14 +107,19 @@ impl Links {
 pub(super) struct Client {
     pub id: ClientId,
     pub viewer: Viewer,
+    pub keyframes: PacketRate,
     pub links: Option<Box<Links>>,
 }
+
+/// Keyframes a second that a client is given: each is a whole state.
+const KEYFRAMES_PER_SECOND: u32 = 4;
 
 impl Client {
     pub fn new(id: ClientId, options: &RoomOptions) -> Self {
         Self {
             id,
             viewer: Viewer::new(options.viewer()),
+            keyframes: PacketRate::new(KEYFRAMES_PER_SECOND),
             links: None,
         }
     }
@@ -161,6 +167,7 @@ impl Delayed {
     }
 
     pub fn restart(&mut self) {
+        self.flow.forget();
         self.at = None;
     }
 

@@ -101,6 +101,8 @@ impl<G: Game> Room<G> {
         now: Duration,
         out: &mut impl Outlet,
     ) -> Result<Option<PlayerId>, Refusal> {
+        // What happened before is not for whoever comes now.
+        self.settle(now, out);
         let entered = self.try_enter(client, entry, now, out);
         if let Err(refusal) = &entered {
             self.counters.refused += 1;
@@ -286,7 +288,12 @@ impl<G: Game> Room<G> {
     ///
     /// # Errors
     /// When there is no seat to promise.
-    pub fn reserve(&mut self, token: Token, now: Duration) -> Result<(), Refusal> {
+    pub fn reserve(
+        &mut self,
+        token: Token,
+        now: Duration,
+        out: &mut impl Outlet,
+    ) -> Result<(), Refusal> {
         if self.closed.is_some() || self.locked {
             return Err(Refusal::of("locked", "nobody can join this room now"));
         }
@@ -296,6 +303,7 @@ impl<G: Game> Room<G> {
             }
         }
         self.reserved.insert(token, now + self.options.reservation);
+        self.settle(now, out);
         Ok(())
     }
 

@@ -156,6 +156,8 @@ impl<G: Game> Room<G> {
             options,
         };
         room.fill_with_bots();
+        // Nobody is there to be told; the log has it.
+        room.settle(Duration::ZERO, &mut outlet::Nobody);
         room
     }
 
@@ -298,16 +300,20 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// The client cannot use what it gets: its next frame starts from nothing.
-    pub fn keyframe(&mut self, client: ClientId) {
+    /// The client cannot use what it gets: its next frame starts from nothing. A client is given a few of
+    /// those a second.
+    pub fn keyframe(&mut self, client: ClientId, at: Duration) {
         self.counters.keyframes_asked += 1;
-        if let Some(spectator) = self.spectators.get_mut(&client) {
-            spectator.client.viewer.request_keyframe();
-            if let Some(delayed) = &mut spectator.delayed {
-                delayed.restart();
-            }
-        } else if let Some(client) = self.client_mut(client) {
-            client.viewer.request_keyframe();
+        let Some(found) = self.client_mut(client) else {
+            return;
+        };
+        if !found.keyframes.allows(at) {
+            return;
+        }
+        found.viewer.request_keyframe();
+        let spectator = self.spectators.get_mut(&client);
+        if let Some(delayed) = spectator.and_then(|spectator| spectator.delayed.as_mut()) {
+            delayed.restart();
         }
     }
 
@@ -391,6 +397,9 @@ impl<G: Game> Room<G> {
         f(&mut self.game, &mut cx)
     }
 }
+
+#[cfg(test)]
+mod simulation;
 
 #[cfg(test)]
 mod test_world;

@@ -62,3 +62,20 @@ pub trait Outlet {
     /// Whether the client is gone without having said so.
     fn is_gone(&self, client: ClientId) -> bool;
 }
+
+/// The outlet of a room that nobody is in yet.
+pub(super) struct Nobody;
+
+impl Outlet for Nobody {
+    fn answer(&mut self, _: ClientId, _: &RawValue) {}
+    fn share(&mut self, _: ClientId, _: bool) {}
+    fn dismiss(&mut self, _: ClientId, _: Option<Goodbye>) {}
+    fn event(&mut self, _: To<'_>, _: &'static str, _: &RawValue, _: Urgency) {}
+    fn frames(&mut self, frames: FrameSet, _: &[(ClientId, FrameIndex)]) -> Option<FrameSet> {
+        Some(frames)
+    }
+    fn frame(&mut self, _: ClientId, _: &[u8]) {}
+    fn is_gone(&self, _: ClientId) -> bool {
+        true
+    }
+}

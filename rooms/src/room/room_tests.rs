@@ -129,7 +129,7 @@ fn a_second_connection_of_a_player_takes_the_seat_over() {
 #[test]
 fn a_promised_seat_waits_for_its_player_and_no_other() {
     let (mut room, mut net) = room(1);
-    room.reserve(entry(1).token, MS).unwrap();
+    room.reserve(entry(1).token, MS, &mut net).unwrap();
     assert_eq!(
         room.enter(B, &entry(2), MS, &mut net).unwrap_err().code,
         "full"
@@ -143,7 +143,7 @@ fn a_promised_seat_waits_for_its_player_and_no_other() {
         .unwrap();
     room.leave(A, MS, &mut net);
     room.lock(false);
-    room.reserve(entry(4).token, net.now).unwrap();
+    room.reserve(entry(4).token, net.now, &mut net).unwrap();
     net.now += room.options().reservation;
     net.run(&mut room, 1);
     room.enter(B, &entry(2), net.now, &mut net)

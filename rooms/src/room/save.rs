@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Presence, Room, RoomOptions, Token,
     events::{Event, EventLog},
+    outlet::Nobody,
 };
 use crate::{
     cx::Random,
@@ -111,7 +112,7 @@ impl<G: Game> Room<G> {
             };
             room.sit(seat.id, who, seat.token, presence);
         }
-        room.set_bots(population);
+        room.set_bots(population, now, &mut Nobody);
         Ok(room)
     }
 }

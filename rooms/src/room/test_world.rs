@@ -275,6 +275,8 @@ pub(crate) struct SimClient {
     pub(crate) malformed: u64,
     wants_keyframe: bool,
     news: bool,
+    /// Ticks since it last spoke.
+    silent: u32,
     inputs: InputSender<Wired<Push>>,
 }
 
@@ -294,6 +296,7 @@ impl SimClient {
             malformed: 0,
             wants_keyframe: false,
             news: false,
+            silent: 0,
             inputs: InputSender::new(),
         }
     }
@@ -311,6 +314,7 @@ impl SimClient {
             match self.decoder.read(&bytes) {
                 Ok(_) => {
                     self.used += 1;
+                    self.wants_keyframe = false;
                     self.news = true;
                 }
                 Err(FrameError::Stale) => {}
@@ -361,14 +365,17 @@ impl Net {
     pub(crate) fn talk(&mut self, room: &mut Room<Pebble>) {
         let mut sent = Vec::new();
         for (id, client) in &mut self.clients {
-            if client.stalled || !client.inside {
+            if client.stalled || client.gone || !client.inside {
                 continue;
             }
             client.read();
-            if std::mem::take(&mut client.wants_keyframe) {
-                room.keyframe(*id);
+            if client.wants_keyframe {
+                room.keyframe(*id, self.now);
             }
-            if std::mem::take(&mut client.news) {
+            // Twice a second it says again what it has: what it said may have been lost in a flood.
+            client.silent += 1;
+            if std::mem::take(&mut client.news) || client.silent >= 30 {
+                client.silent = 0;
                 sent.push((*id, client.packet()));
             }
         }
@@ -385,6 +392,18 @@ impl Net {
         let packet = sender.packet();
         let now = self.now;
         room.packet(client, packet, now, self);
+    }
+
+    /// A connection breaks; nothing reaches it any more. Gives what it was told.
+    pub(crate) fn lose(&mut self, client: ClientId) -> Vec<(u32, String)> {
+        let client = self.client_mut(client);
+        client.gone = true;
+        std::mem::take(&mut client.events)
+    }
+
+    /// All connections break.
+    pub(crate) fn lose_all(&mut self) {
+        self.clients.clear();
     }
 
     /// What a client sees, by number.
@@ -439,7 +458,7 @@ impl Outlet for Net {
                 _ => {}
             }
             assert!(client.inside, "{id:?} is told `{name}` outside");
-            if name == "e" {
+            if name == "e" && !client.gone {
                 let (number, _, event): (u32, u32, String) =
                     serde_json::from_str(argument.get()).unwrap();
                 client.events.push((number, event));
@@ -468,6 +487,6 @@ impl Outlet for Net {
     }
 
     fn is_gone(&self, client: ClientId) -> bool {
-        self.client(client).gone
+        self.clients.get(&client).is_none_or(|client| client.gone)
     }
 }

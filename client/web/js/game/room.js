@@ -19,6 +19,8 @@ import { Pace } from "./pace.js";
 const JOIN_MS = 5000;
 /** Acknowledgements wait for an input no longer than this, ms. */
 const ACK_MS = 50;
+/** What was said last is said again after this, ms: the server may have been too busy to hear it, and waits for it. */
+const REPEAT_MS = 500;
 /** Numbers of events that are remembered beside the newest, for those that overtake each other. */
 const WINDOW = 64;
 
@@ -64,6 +66,9 @@ export class RoomClient extends Emitter {
   #seen = new Seen();
   #acked;
   #sentAt = 0;
+  /** No frame can be used until a keyframe comes. */
+  #lost = false;
+  #askedAt = 0;
   #timer;
 
   /** `clock`: the local clock, ms. `store`: keeps the seat's token over a reload (`sessionStorage`), or null. */
@@ -141,7 +146,8 @@ export class RoomClient extends Emitter {
     const { socket, decoder } = this;
     if (!socket.connected || !this.welcome || socket.io?.engine?.congested) return false;
     const ack = decoder.acknowledgement;
-    if (!this.inputs.unsent && ack?.newest === this.#acked) return false;
+    const repeat = ack && this.clock() - this.#sentAt >= REPEAT_MS;
+    if (!this.inputs.unsent && ack?.newest === this.#acked && !repeat) return false;
     socket.emit("i", this.inputs.packet({ ack, view: this.view ?? this.pace.tick ?? 0 }));
     this.#acked = ack?.newest;
     this.#sentAt = this.clock();
@@ -163,6 +169,7 @@ export class RoomClient extends Emitter {
 
   /** Acknowledgements go with inputs; a page that has none to send acknowledges all the same. */
   #acknowledge() {
+    if (this.#lost && this.welcome) this.#askKeyframe();
     if (this.clock() - this.#sentAt >= ACK_MS) this.flush();
   }
 
@@ -201,6 +208,7 @@ export class RoomClient extends Emitter {
     this.pace.tickMs = 1000 / welcome.tickHz;
     this.inputs = new InputSender(this.schema.INPUT);
     this.#acked = undefined;
+    this.#lost = false;
     this.seat = welcome.token ? { room: welcome.room, token: welcome.token } : undefined;
     this.#store();
     this._fire("welcome", welcome);
@@ -213,9 +221,9 @@ export class RoomClient extends Emitter {
     if (answer.kind === "stale") return this.stats.stale++;
     if (answer.kind !== "used") {
       if (answer.kind === "malformed") this.stats.malformed++;
-      this.stats.keyframesAsked++;
-      return this.socket.emit("k");
+      return this.#askKeyframe();
     }
+    this.#lost = false;
     this.stats.frames++;
     this.age = answer.age;
     this.feedback = answer.feedback;
@@ -225,6 +233,15 @@ export class RoomClient extends Emitter {
     // The depth counts inputs that were too late as well: before the first in time it is all there is.
     this.pace.heard(answer.tick, this.clock(), answer.feedback?.inputDepth, rtt, jitter);
     this._fire("snapshot", answer);
+  }
+
+  /** Asked again until a frame can be used: the server allows a few a second. */
+  #askKeyframe() {
+    if (this.#lost && this.clock() - this.#askedAt < REPEAT_MS) return;
+    this.#lost = true;
+    this.#askedAt = this.clock();
+    this.stats.keyframesAsked++;
+    this.socket.emit("k");
   }
 
   #event(id, tick, event) {

@@ -199,9 +199,12 @@ impl Viewer {
         }
     }
 
-    /// The client cannot use what it gets: the next frame starts from nothing.
+    /// The client cannot use what it gets: the next frame starts from nothing, and does not wait for
+    /// acknowledgements of those before. So many keyframes are as many whole states: a server allows a
+    /// client a few a second.
     pub fn request_keyframe(&mut self) {
         self.records.forget();
+        self.flow.forget();
     }
 
     /// Adds the client's frame of the world's newest tick to the world's frame set.
