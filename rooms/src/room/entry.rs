@@ -150,7 +150,7 @@ impl<G: Game> Room<G> {
         }
         let promised = claim.filter(|claim| self.reserved.remove(&claim.token).is_some());
         let token = promised.map_or(entry.token, |claim| claim.token);
-        self.join(client, &entry.name, token, promised.is_some(), out)
+        self.join(client, &entry.name, token, promised.is_some(), now, out)
             .map(Some)
     }
 
@@ -160,6 +160,7 @@ impl<G: Game> Room<G> {
         name: &str,
         token: Token,
         promised: bool,
+        now: Duration,
         out: &mut impl Outlet,
     ) -> Result<PlayerId, Refusal> {
         if self.locked && !promised {
@@ -173,6 +174,8 @@ impl<G: Game> Room<G> {
                 return Err(Refusal::of("full", "the room is full"));
             }
         }
+        // That a bot went is not for whoever comes in its place.
+        self.settle(now, out);
         let Some(id) = self.free.pop_front() else {
             return Err(Refusal::of("full", "the room is full"));
         };

@@ -18,8 +18,8 @@ use crate::steps::{Cmd, Step};
 ///
 /// That is: all of `cargo xtask test`, then documentation built with warnings denied, stock clients behind
 /// nginx and haproxy, a thousand hostile peers, models of the core and its stress tests under the thread
-/// sanitizer, the codecs against other people's, their coverage, a million snapshots, a rival's encoder
-/// beside ours, Autobahn's cases, and fuzzing.
+/// sanitizer, the codecs against other people's, their coverage, a million snapshots, two million simulated rooms, a
+/// rival's encoder beside ours, Autobahn's cases, and fuzzing.
 /// Takes the same options as `test` and reports in the same way. Run it before a release, and
 /// before a change that touches more than one folder is called done.
 #[derive(Debug, clap::Args)]
@@ -207,6 +207,16 @@ fn steps(repo: &Repo) -> Vec<Step> {
         )
         .needs(Need::Node),
     );
+    steps.push(Step::commands(
+        "rooms",
+        "two thousand seeds of a thousand simulated rooms each; a thousand rooms on one thread",
+        vec![
+            Cmd::new("cargo", ROOMS.split(' '))
+                .env("RINGSIDE_SEEDS", "2000")
+                .counted_by(Runner::CargoTest),
+            Cmd::new("cargo", SMALL_ROOMS.split(' ')).counted_by(Runner::CargoTest),
+        ],
+    ));
     steps.push(
         Step::commands(
             "snapshot-rival",
@@ -245,6 +255,12 @@ fn steps(repo: &Repo) -> Vec<Step> {
     );
     steps
 }
+
+/// The rooms' simulation.
+const ROOMS: &str = "test -p ringside-rooms --lib -- a_thousand_rooms";
+/// The measurement of many small rooms.
+const SMALL_ROOMS: &str =
+    "test -p ringside-tests --test rooms_server -- --ignored --nocapture a_thousand_small_rooms";
 
 /// Every comparison with Node's parsers and with tungstenite.
 const DIFFERENTIAL: &str = "test -p ringside-tests --test proto_reference";

@@ -48,7 +48,7 @@ export function rawField(field, value) {
     case "signed":
       return cut(Math.trunc(value ?? 0), -(2 ** (field.bits - 1)), 2 ** (field.bits - 1) - 1) & max;
     case "ranged": {
-      const steps = Math.floor((((value ?? field.min) - field.min) / (field.max - field.min)) * max + 0.5);
+      const steps = Math.floor((((value ?? 0) - field.min) / (field.max - field.min)) * max + 0.5);
       return cut(Number.isNaN(steps) ? 0 : steps, 0, max);
     }
     default:
