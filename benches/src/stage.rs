@@ -62,7 +62,9 @@ impl Stage {
         let conns: Vec<_> = (0..subscribers)
             .map(|_| shard.open().expect("there is room"))
             .collect();
-        conns.iter().for_each(|conn| shard.subscribe(&topic, *conn));
+        for conn in &conns {
+            shard.subscribe(&topic, *conn);
+        }
         let mut stage = Self {
             publisher: core.publisher().expect("the first publisher"),
             core,

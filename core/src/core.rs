@@ -91,6 +91,12 @@ impl Core {
         self.0.directory.anonymous()
     }
 
+    /// Has topics made from now on reach every shard, subscribed or not, so that each shard's host sees
+    /// all publishes ([`Host::routing`](crate::Host::routing)). Costs a descriptor per shard and publish.
+    pub fn reach_all_shards(&self) {
+        self.0.directory.reach_all(self.shards());
+    }
+
     /// The topic of this name: the living one, or a new one. A lock and a hash: keep the handle.
     #[cfg(not(loom))]
     pub fn topic_named(&self, name: &str) -> Result<Topic, SetupError> {
@@ -156,6 +162,12 @@ impl Core {
     /// [`Host::app`]: crate::Host::app
     pub fn app(&self, shard: usize, message: AppMessage) -> Result<(), Busy> {
         self.to_shard(shard, || Op::App(message))
+    }
+
+    /// Sends every shard a message of its own, or none of them any.
+    pub fn app_all(&self, mut message: impl FnMut() -> AppMessage) -> Result<(), Busy> {
+        let all = u64::MAX >> (64 - self.shards());
+        self.to_shards(all, || Op::App(message()))
     }
 
     fn to_conn(&self, conn: ConnId, op: impl FnOnce() -> Op) -> Result<(), Busy> {

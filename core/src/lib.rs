@@ -37,7 +37,9 @@
 //!
 //! let arena = core.topic()?;
 //! let readers: Vec<_> = (0..1000).map(|_| shard.open().unwrap()).collect();
-//! readers.iter().for_each(|reader| shard.subscribe(&arena, *reader));
+//! for reader in &readers {
+//!     shard.subscribe(&arena, *reader);
+//! }
 //!
 //! let mut publisher = core.publisher()?;
 //! publisher.publish(&arena, Class::Reliable, Frame::from_bytes(b"tick 1", 0))?;
@@ -84,7 +86,7 @@ pub use frame::{FRAME_BYTES_MAX, Frame, FrameBuilder, Message};
 pub use ident::{CONNS_PER_SHARD_MAX, ConnId, Millis};
 pub use op::AppMessage;
 pub use publisher::Publisher;
-pub use shard::{Host, OutboxLimits, Shard, ShardSeed, Work};
+pub use shard::{Destination, Host, OutboxLimits, Shard, ShardSeed, Work};
 pub use sink::{RUN_BYTES_MAX, Run, Sink, Wrote};
 pub use stats::Stats;
-pub use topic::{SHARDS_MAX, TOPICS_MAX, Topic};
+pub use topic::{SHARDS_MAX, TOPICS_MAX, Topic, TopicId};

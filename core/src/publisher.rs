@@ -151,6 +151,17 @@ impl Publisher {
         Ok(())
     }
 
+    /// Sends every shard a message of its own, or none of them any.
+    pub fn app_all(&mut self, mut message: impl FnMut() -> AppMessage) -> Result<(), PublishError> {
+        let shards = 0..self.shared.gates.len();
+        let nothing = Op::App(Box::new(()));
+        shards
+            .clone()
+            .try_for_each(|shard| self.check(shard, &nothing))?;
+        shards.for_each(|shard| self.send(shard, Op::App(message())));
+        Ok(())
+    }
+
     /// Shows the shards everything so far, and wakes those that sleep. Call it at the end of a tick.
     pub fn flush(&mut self) {
         if self.touched == 0 {

@@ -44,6 +44,8 @@ pub struct Stats {
     pub connections: u64,
     /// Connections closed because they read too slowly.
     pub slow_consumers: u64,
+    /// Joins without effect, because the connection subscribed to as many topics as it may.
+    pub joins_refused: u64,
 }
 
 impl Stats {
@@ -91,6 +93,7 @@ counters!(
     wakes,
     connections,
     slow_consumers,
+    joins_refused,
 );
 
 /// One counter with one writer.

@@ -29,12 +29,16 @@ pub const SHARDS_MAX: usize = 40;
 pub const TOPICS_MAX: usize = 1 << SLOT_BITS;
 
 const SLOT_BITS: u32 = 20;
+
+/// Ids that rest before the oldest of them returns: tables by slot grow no further beyond the most topics
+/// there were at once. With the generation, an id is the same again after 16 million others.
+const RESTING: usize = 4_096;
 const JOIN_ONE: u64 = 1 << SHARDS_MAX;
 const SHARDS: u64 = JOIN_ONE - 1;
 
-/// A topic's number: slot in the low 20 bits, generation above.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub(crate) struct TopicId(pub(crate) u32);
+/// A topic's number, to tell topics apart: slot in the low 20 bits, generation above.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct TopicId(pub(crate) u32);
 
 impl TopicId {
     pub(crate) fn slot(self) -> usize {
@@ -50,12 +54,15 @@ pub struct Topic(Arc<Inner>);
 pub(crate) struct Inner {
     id: TopicId,
     interest: AtomicU64,
+    /// Shards that keep their bit whether or not they have subscribers.
+    always: u64,
     directory: Directory,
     name: Option<Box<str>>,
 }
 
 impl Topic {
-    pub(crate) fn id(&self) -> TopicId {
+    /// The topic's number: its own as long as a handle or a subscriber lives.
+    pub fn id(&self) -> TopicId {
         self.0.id
     }
 
@@ -97,12 +104,25 @@ impl Topic {
     /// Then the bit stays until a later leave, and frames that arrive are counted as stale.
     pub(crate) fn leave_if_idle(&self, shard: usize) -> bool {
         let idle = |word: u64| word < JOIN_ONE || !kept(Promise::JoinsHoldBits);
-        let clear = |word: u64| idle(word).then_some(word & !(1 << shard));
+        let bit = (1 << shard) & !self.0.always;
+        let clear = |word: u64| idle(word).then_some(word & !bit);
         // AcqRel: as in `join_started`; a join that starts after this sets the bit again.
         self.0
             .interest
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, clear)
             .is_ok()
+    }
+
+    /// Announces that the layer above has sent `shard` a message that will have it subscribe connections:
+    /// publishes from now on reach that shard. Follow with [`Shard::join_settled`](crate::Shard::join_settled)
+    /// there, or with [`withdraw_join`](Self::withdraw_join) if the message was not sent.
+    pub fn announce_join(&self, shard: usize) {
+        self.join_started(shard);
+    }
+
+    /// Takes one announcement back.
+    pub fn withdraw_join(&self) {
+        self.join_arrived();
     }
 
     /// Gives this handle up as a bare pointer, for a lane.
@@ -137,6 +157,8 @@ struct Table {
     /// Oldest first, so that an id rests as long as possible before it returns.
     free: VecDeque<u32>,
     made: u32,
+    /// What new topics get as `always`.
+    always: u64,
 }
 
 struct Named {
@@ -150,10 +172,17 @@ impl Directory {
         Self(Arc::new(Mutex::new(Table::default())))
     }
 
+    /// Topics made from now on reach every one of `shards` shards.
+    pub(crate) fn reach_all(&self, shards: usize) {
+        lock(&self.0).always = SHARDS >> (SHARDS_MAX - shards);
+    }
+
     /// A topic without a name.
     pub(crate) fn anonymous(&self) -> Result<Topic, SetupError> {
-        let id = lock(&self.0).take_id()?;
-        Ok(self.make(id, None))
+        let mut table = lock(&self.0);
+        let (id, always) = (table.take_id()?, table.always);
+        drop(table);
+        Ok(self.make(id, None, always))
     }
 
     /// The living topic of this name, or a new one.
@@ -168,7 +197,7 @@ impl Directory {
             return Ok(Topic(topic));
         }
         let id = table.take_id()?;
-        let topic = self.make(id, Some(name.into()));
+        let topic = self.make(id, Some(name.into()), table.always);
         table.named.insert(
             name.into(),
             Named {
@@ -179,11 +208,12 @@ impl Directory {
         Ok(topic)
     }
 
-    fn make(&self, id: TopicId, name: Option<Box<str>>) -> Topic {
+    fn make(&self, id: TopicId, name: Option<Box<str>>, always: u64) -> Topic {
         let directory = self.clone();
         Topic(Arc::new(Inner {
             id,
-            interest: AtomicU64::new(0),
+            interest: AtomicU64::new(always),
+            always,
             directory,
             name,
         }))
@@ -203,7 +233,8 @@ impl Directory {
 
 impl Table {
     fn take_id(&mut self) -> Result<TopicId, SetupError> {
-        if (self.made as usize) < TOPICS_MAX {
+        let has_rested = self.free.len() >= RESTING;
+        if (self.made as usize) < TOPICS_MAX && !has_rested {
             self.made += 1;
             return Ok(TopicId(self.made - 1));
         }

@@ -140,9 +140,9 @@ fn a_burst_of_several_topics_allocates_its_frames_and_nothing_else() {
     let other = world.core.topic().unwrap();
     for shard in &mut world.shards {
         let conns: Vec<_> = shard.connections().collect();
-        conns
-            .into_iter()
-            .for_each(|conn| shard.subscribe(&other, conn));
+        for conn in conns {
+            shard.subscribe(&other, conn);
+        }
     }
     for round in 0..20 {
         let World {

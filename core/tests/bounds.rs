@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ringside_core::{
     AppMessage, Busy, Class, CloseReason, Compose, ConnId, Core, Frame, Host, Millis, Outbox,
-    OutboxLimits, PUBLISHERS_MAX, PublishError, SHARDS_MAX, SetupError, Shard, sim::SimSink,
+    OutboxLimits, PUBLISHERS_MAX, PublishError, SHARDS_MAX, SetupError, Shard, Topic, sim::SimSink,
 };
 
 /// What a lane and its overflow hold together: 1,024 descriptors and 16,384 operations.
@@ -105,7 +105,9 @@ fn a_turn_that_grows_too_large_is_written_in_pieces() {
     let topic = core.topic().unwrap();
     // 40 MiB in all, where 16 may gather; one viewer is dead, and must not disturb the others.
     let conns: Vec<_> = (0..640).map(|_| shard.open().unwrap()).collect();
-    conns.iter().for_each(|conn| shard.subscribe(&topic, *conn));
+    for conn in &conns {
+        shard.subscribe(&topic, *conn);
+    }
     shard.sink().conn(conns[3]).dead = true;
     let mut publisher = core.publisher().unwrap();
     publisher.publish_composed(&topic, Arc::new(Large)).unwrap();
@@ -151,7 +153,13 @@ impl Host<SimSink> for Meddler {
         self.expired.push(conn);
     }
 
-    fn closed(&mut self, shard: &mut Shard<SimSink>, conn: ConnId, reason: CloseReason) {
+    fn closed(
+        &mut self,
+        shard: &mut Shard<SimSink>,
+        conn: ConnId,
+        reason: CloseReason,
+        _: Vec<Topic>,
+    ) {
         assert!(!shard.is_open(conn));
         self.closed.push((conn, reason));
     }

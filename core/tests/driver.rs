@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Ends(mpsc::SyncSender<(ConnId, CloseReason)>);
 
 impl Host<TcpSink> for Ends {
-    fn closed(&mut self, _shard: &mut Shard<TcpSink>, conn: ConnId, reason: CloseReason) {
+    fn closed(&mut self, _: &mut Shard<TcpSink>, conn: ConnId, reason: CloseReason, _: Vec<Topic>) {
         let _ = self.0.try_send((conn, reason));
     }
 }

@@ -14,16 +14,21 @@ use std::{
 
 use ringside_proto::{engineio::Timing, socketio::Args};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use crate::{
     endpoint::{Wanted, engine_path},
     gateway::{Gateway, Plan},
-    http::{Hooks, Origins, Page, PageRequest, Pages},
+    http::{ConnectionError, Hooks, Origins, Page, PageRequest, Pages, PostRequest},
     limits::Limits,
     listener::ListenError,
     raw::Raw,
     shared::Transports,
-    socketio::{Ack, Handshake, Namespace, Socket, handler},
+    socketio::{
+        Ack, Adapter, ConnectError, DisconnectReason, Handshake, Namespace, Recovery, Socket,
+        SpacesPlan, adapter::InProcess, matches,
+    },
+    wire::Parser,
 };
 
 /// A gateway being set up. The methods without a namespace mean `/`.
@@ -33,7 +38,10 @@ pub struct Builder {
 
 impl Default for Builder {
     fn default() -> Self {
-        let namespaces = HashMap::from([("/".into(), Namespace::new("/"))]);
+        let spaces = SpacesPlan {
+            named: HashMap::from([("/".into(), Namespace::new("/"))]),
+            ..SpacesPlan::default()
+        };
         Self {
             plan: Plan {
                 limits: Limits::default(),
@@ -44,7 +52,10 @@ impl Default for Builder {
                 transports: Transports::default(),
                 allow_eio3: false,
                 pages: Pages::default(),
-                namespaces,
+                spaces,
+                parser: Parser::default(),
+                recovery: None,
+                adapter: Box::new(InProcess),
                 shards: available_parallelism().map_or(1, NonZero::get),
                 pinned: true,
                 null_sink: false,
@@ -62,9 +73,85 @@ impl Builder {
     /// A namespace, by its name with the slash; made if it is new.
     pub fn of(&mut self, namespace: &str) -> &mut Namespace {
         self.plan
-            .namespaces
+            .spaces
+            .named
             .entry(namespace.into())
             .or_insert_with(|| Namespace::new(namespace))
+    }
+
+    /// Namespaces that are made when a client asks for them: all whose name is like `pattern`, where `*`
+    /// stands for any text without a slash (`/room-*`). They share what is registered here, and each is
+    /// gone when its last socket has left, unless [`keep_empty_namespaces`](Self::keep_empty_namespaces).
+    pub fn of_pattern(&mut self, pattern: &str) -> &mut Namespace {
+        let text = pattern.to_owned();
+        self.of_matching_named(pattern, move |name, _| matches(&text, name))
+    }
+
+    /// Namespaces that are made when a client asks for them: all that `predicate` agrees to, by their
+    /// name and what the client sent as auth.
+    ///
+    /// ```
+    /// # let mut io = ringside_gateway::Gateway::builder();
+    /// io.of_matching(|name, _| name.strip_prefix("/dynamic-").is_some_and(|n| n.parse::<u32>().is_ok()))
+    ///     .on_connect(|socket| println!("{} in {}", socket.id(), socket.namespace_name()));
+    /// ```
+    pub fn of_matching(
+        &mut self,
+        predicate: impl Fn(&str, &RawValue) -> bool + Send + Sync + 'static,
+    ) -> &mut Namespace {
+        self.of_matching_named("(predicate)", predicate)
+    }
+
+    fn of_matching_named(
+        &mut self,
+        name: &str,
+        predicate: impl Fn(&str, &RawValue) -> bool + Send + Sync + 'static,
+    ) -> &mut Namespace {
+        let patterns = &mut self.plan.spaces.patterns;
+        patterns.push((Box::new(predicate), Namespace::new(name)));
+        let (_, namespace) = patterns.last_mut().expect("just pushed");
+        namespace
+    }
+
+    /// Runs `f` with the name of a namespace that was made from a pattern.
+    pub fn on_new_namespace(&mut self, f: impl Fn(&str) + Send + Sync + 'static) -> &mut Self {
+        self.plan.spaces.on_new.push(Box::new(f));
+        self
+    }
+
+    /// Whether namespaces made from patterns stay when their last socket has left. Clients choose their
+    /// names, so those that stay fill [`Limits::child_namespaces`]. Default: no.
+    pub fn keep_empty_namespaces(&mut self, keep: bool) -> &mut Self {
+        self.plan.spaces.keep_empty = keep;
+        self
+    }
+
+    /// How packets are written. Default: JSON, as stock clients do.
+    pub fn parser(&mut self, parser: Parser) -> &mut Self {
+        self.plan.parser = parser;
+        self
+    }
+
+    /// Has clients that lost their connection come back as the same socket, without having missed
+    /// anything. Default: off. See [`Recovery`] for what it costs.
+    pub fn recovery(&mut self, recovery: Recovery) -> &mut Self {
+        self.plan.recovery = Some(recovery);
+        self
+    }
+
+    /// Has `adapter` carry operations to other servers of a cluster.
+    pub fn adapter(&mut self, adapter: impl Adapter) -> &mut Self {
+        self.plan.adapter = Box::new(adapter);
+        self
+    }
+
+    /// Runs `f` for every request that opened or continued no session.
+    pub fn on_connection_error(
+        &mut self,
+        f: impl Fn(&ConnectionError) + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.plan.hooks.refused.push(Box::new(f));
+        self
     }
 
     /// Runs `f` whenever a socket has joined `/`.
@@ -76,16 +163,16 @@ impl Builder {
     /// Runs `f` whenever a socket has left `/`, with the reason as Socket.IO words it.
     pub fn on_disconnect(
         &mut self,
-        f: impl Fn(&Socket, &str) + Send + Sync + 'static,
+        f: impl Fn(&Socket, DisconnectReason) + Send + Sync + 'static,
     ) -> &mut Self {
         self.of("/").on_disconnect(f);
         self
     }
 
     /// Has `f` decide who may join `/`; see [`Namespace::use_middleware`].
-    pub fn use_middleware(
+    pub fn use_middleware<E: Into<ConnectError>>(
         &mut self,
-        f: impl Fn(&Socket) -> Result<(), String> + Send + Sync + 'static,
+        f: impl Fn(&Socket) -> Result<(), E> + Send + Sync + 'static,
     ) -> &mut Self {
         self.of("/").use_middleware(f);
         self
@@ -143,6 +230,16 @@ impl Builder {
         page: impl Fn(&PageRequest<'_>) -> Page + Send + Sync + 'static,
     ) -> &mut Self {
         self.plan.pages.compute(path.to_owned(), page);
+        self
+    }
+
+    /// Answers requests with a body (POST) at this path, on a shard's thread: it must be quick.
+    pub fn post(
+        &mut self,
+        path: &str,
+        answer: impl Fn(&PostRequest<'_>) -> Page + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.plan.pages.post(path.to_owned(), Arc::new(answer));
         self
     }
 
@@ -250,44 +347,6 @@ impl Builder {
             .and_then(|mut all| all.next())
             .ok_or_else(|| ListenError::BadAddress(text.trim_matches('"').to_owned()))?;
         Gateway::start(self.plan, Some(at))
-    }
-}
-
-impl Namespace {
-    /// Handles an event; what the function returns is the ack, if the sender asked for one.
-    pub fn on<T, R>(
-        &mut self,
-        event: &str,
-        f: impl Fn(&Socket, T) -> R + Send + Sync + 'static,
-    ) -> &mut Self
-    where
-        T: DeserializeOwned,
-        R: Serialize,
-    {
-        self.handle(event, handler::sync(f))
-    }
-
-    /// Handles an event with a future, which need not be `Send`; what it resolves to is the ack.
-    pub fn on_async<T, F>(
-        &mut self,
-        event: &str,
-        f: impl Fn(Socket, T) -> F + Send + Sync + 'static,
-    ) -> &mut Self
-    where
-        T: DeserializeOwned,
-        F: Future + 'static,
-        F::Output: Serialize,
-    {
-        self.handle(event, handler::future(f))
-    }
-
-    /// Handles an event with its arguments unparsed; the ack may be sent whenever it is ready.
-    pub fn on_raw(
-        &mut self,
-        event: &str,
-        f: impl Fn(&Socket, Args<'_>, Option<Ack>) + Send + Sync + 'static,
-    ) -> &mut Self {
-        self.handle(event, handler::raw(f))
     }
 }
 

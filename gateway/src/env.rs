@@ -30,3 +30,23 @@ pub(crate) type HashState = RandomState;
 pub(crate) fn now<S: Sink>(local: &Local<S>) -> Millis {
     Millis(local.now().0)
 }
+
+/// Measures how long something took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Milliseconds since 1970: what is shown to people, and never waited for.
+pub(crate) fn epoch_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}

@@ -4,7 +4,7 @@
 //! last handle is dropped, and [`Gateway::wait`] returns then.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     future::Future,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
@@ -17,6 +17,7 @@ use ringside_core::{
     driver::{self, ThreadOptions},
 };
 use ringside_proto::engineio::Timing;
+use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::{
@@ -30,11 +31,15 @@ use crate::{
     limits::Limits,
     listener::{self, ListenError},
     shard::{GatewayHost, GatewayShard},
-    shared::{self, Shared, Transports},
+    shared::{self, Counters, Shared, Transports},
     sid::Sid,
     sink::GatewaySink,
-    socketio::{EmitError, Namespace, Publisher, Room, Target},
+    socketio::{
+        Adapter, EmitError, Publisher, Recovery, Room, Rooms, Space, Spaces, SpacesPlan, Target,
+        Watch, adapter::Node,
+    },
     tls::Tls,
+    wire::Parser,
 };
 
 /// What a gateway is started from.
@@ -47,7 +52,10 @@ pub(crate) struct Plan {
     pub(crate) transports: Transports,
     pub(crate) allow_eio3: bool,
     pub(crate) pages: Pages,
-    pub(crate) namespaces: HashMap<Box<str>, Namespace>,
+    pub(crate) spaces: SpacesPlan,
+    pub(crate) parser: Parser,
+    pub(crate) recovery: Option<Recovery>,
+    pub(crate) adapter: Box<dyn Adapter>,
     pub(crate) shards: usize,
     pub(crate) pinned: bool,
     pub(crate) null_sink: bool,
@@ -97,13 +105,12 @@ impl Gateway {
             None => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         };
         let (core, seeds) = Core::new(plan.shards).map_err(std::io::Error::other)?;
-        let mut namespaces = HashMap::new();
-        for (name, namespace) in plan.namespaces {
-            namespaces.insert(
-                name,
-                namespace.settle(&core).map_err(std::io::Error::other)?,
-            );
+        if plan.recovery.is_some() {
+            // Whatever is published, every shard remembers: a client may come back on any.
+            core.reach_all_shards();
         }
+        let spaces = Spaces::settle(plan.spaces, plan.limits.child_namespaces, &core)
+            .map_err(std::io::Error::other)?;
         let mut endpoints = Vec::new();
         for (path, wanted) in [(plan.path, Wanted::SocketIo)].into_iter().chain(plan.raw) {
             let endpoint = Endpoint::settle(path, wanted, &core).map_err(std::io::Error::other)?;
@@ -121,13 +128,21 @@ impl Gateway {
             transports: plan.transports,
             allow_eio3: plan.allow_eio3,
             pages: plan.pages,
-            namespaces,
+            watch_rooms: spaces.watch_rooms(),
+            watch: Watch::default(),
+            spaces,
+            parser: plan.parser,
+            recovery: plan.recovery,
+            adapter: plan.adapter,
+            counters: Mutex::default(),
+            acks: Mutex::default(),
             hooks: plan.hooks,
             compression: plan.compression,
             tls: plan.tls,
             is_mounted: at.is_none(),
             counts: Counts::default(),
         });
+        shared.adapter.attach(Node(Arc::downgrade(&shared)));
         let (phase, serving) = watch::channel(Phase::Serving);
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         let mut threads = Vec::new();
@@ -152,6 +167,9 @@ impl Gateway {
                     let shard = GatewayShard::new(local, shared);
                     shared::enter(&shard);
                     let host = GatewayHost(shard.clone());
+                    if shard.shared.recovery.is_some() {
+                        shard.local.spawn(shard.clone().sweep());
+                    }
                     let main = async move {
                         life::live(shard, listener, phase).await;
                         shared::leave();
@@ -180,9 +198,47 @@ impl Gateway {
         Target::everybody(self.0.shared.clone(), self.root())
     }
 
-    /// Everybody in a room of `/`.
-    pub fn to(&self, room: &str) -> Target {
-        Target::room(self.0.shared.clone(), self.root(), room)
+    /// Everybody in a namespace, by its name with the slash. `None`: there is no such namespace, or
+    /// nobody is in one that a pattern makes.
+    pub fn of(&self, namespace: &str) -> Option<Target> {
+        let space = self.0.shared.spaces.find(namespace)?;
+        Some(Target::everybody(self.0.shared.clone(), space))
+    }
+
+    /// The names of the namespaces there are.
+    pub fn namespaces(&self) -> Vec<String> {
+        self.0.shared.spaces.names()
+    }
+
+    /// Everybody in these rooms of `/`.
+    pub fn to(&self, rooms: impl Rooms) -> Target {
+        self.everybody().to(rooms)
+    }
+
+    /// The same as [`to`](Self::to).
+    pub fn in_(&self, rooms: impl Rooms) -> Target {
+        self.to(rooms)
+    }
+
+    /// Everybody in `/` but who is in these rooms.
+    pub fn except(&self, rooms: impl Rooms) -> Target {
+        self.everybody().except(rooms)
+    }
+
+    /// Sends an event to everybody in `/`.
+    ///
+    /// # Errors
+    /// [`EmitError`]: nothing was sent, to anybody.
+    pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Result<(), EmitError> {
+        self.everybody().emit(event, args)
+    }
+
+    /// Sends an event named `message` to everybody in `/`.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    pub fn send<T: Serialize + ?Sized>(&self, args: &T) -> Result<(), EmitError> {
+        self.everybody().send(args)
     }
 
     /// A room of `/` to hold on to, for a [`Publisher`].
@@ -190,9 +246,7 @@ impl Gateway {
     /// # Errors
     /// [`EmitError::TooManyRooms`].
     pub fn room(&self, name: &str) -> Result<Room, EmitError> {
-        let namespace = self.root();
-        let topic = namespace.room(&self.0.shared.core, name)?;
-        Ok(Room { namespace, topic })
+        self.everybody().hold_room(name)
     }
 
     /// A publisher for the calling thread's own use.
@@ -200,7 +254,17 @@ impl Gateway {
     /// # Errors
     /// When too many are registered.
     pub fn publisher(&self) -> Result<Publisher, ringside_core::SetupError> {
-        self.0.shared.core.publisher().map(Publisher)
+        self.0.shared.core.publisher().map(Publisher::new)
+    }
+
+    /// What went wrong above the connections.
+    pub fn counters(&self) -> Counters {
+        *self
+            .0
+            .shared
+            .counters
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// The core's counters, summed over all shards and publishers.
@@ -291,8 +355,9 @@ impl Gateway {
         self.0.shared.core.app(shard, what).is_ok()
     }
 
-    fn root(&self) -> Arc<Namespace> {
-        self.0.shared.namespaces["/"].clone()
+    fn root(&self) -> Arc<Space> {
+        let root = self.0.shared.spaces.find("/");
+        root.expect("a builder begins with it")
     }
 }
 

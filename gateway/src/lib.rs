@@ -59,7 +59,9 @@ mod stream;
 mod tls;
 mod wire;
 
-pub use crate::http::{Cookie, Origins, Page, PageRequest, RequestHead};
+pub use crate::http::{
+    ConnectionError, Cookie, Origins, Page, PageRequest, PostRequest, RequestHead,
+};
 pub use admission::AddressLimits;
 pub use builder::Builder;
 pub use deflate::Compression;
@@ -70,9 +72,11 @@ pub use mount::{Mount, Mounted};
 pub use raw::{Connection, Raw, RawMessage};
 pub use ringside_core::{Class, ConnId, Key, OutboxLimits, Stats};
 pub use ringside_proto::{engineio::Timing, socketio::Args};
-pub use shared::Transports;
+pub use shared::{Counters, Transports};
 pub use socketio::{
-    Ack, EachBytes, EmitError, Handshake, Namespace, Publisher, RawArgs, Room, SendPieces, Socket,
-    SocketId, Target,
+    Ack, AckError, AckReplies, Adapter, Answer, ConnectError, DisconnectReason, EachBytes,
+    EmitError, Emitter, HandlerError, Handshake, ListenerId, Namespace, Publisher, RawArgs,
+    Recovery, RemoteSocket, Room, Rooms, SendPieces, Socket, SocketId, Target, adapter,
 };
 pub use tls::{Tls, TlsError};
+pub use wire::Parser;

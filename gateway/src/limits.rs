@@ -3,6 +3,8 @@
 //! Promises: the defaults suit a game on the open internet; [`Limits::unlimited`] is for benches
 //! and echo tests, where a limit would measure itself.
 
+use std::time::Duration;
+
 use ringside_core::OutboxLimits;
 use ringside_proto::{socketio, ws};
 
@@ -22,6 +24,16 @@ pub struct Limits {
     pub outbox: OutboxLimits,
     /// Namespaces one client may join. Default 16, of about 400 bytes each.
     pub namespaces: usize,
+    /// Rooms one client may be in, over all its namespaces. Default 512, of about 40 bytes each. A join
+    /// beyond it has no effect, and is counted ([`Stats::joins_refused`](ringside_core::Stats::joins_refused)).
+    pub rooms: usize,
+    /// Namespaces that clients may have made from patterns, at once. Default 10,000.
+    pub child_namespaces: usize,
+    /// Answers one socket may owe. Default 1,024, of about 40 bytes each.
+    pub acks: usize,
+    /// Milliseconds an answer is waited for, when the asker names no time of its own. Default 60,000:
+    /// whoever has not answered by then has forgotten.
+    pub ack_ms: u32,
     /// Bytes of a request's path and query. Default 8 KiB, what proxies commonly pass on.
     pub url_bytes: usize,
     /// Bytes of a request's line and headers. Default 16 KiB.
@@ -55,6 +67,10 @@ impl Default for Limits {
             attachments: 10,
             outbox: OutboxLimits::default(),
             namespaces: 16,
+            rooms: 512,
+            child_namespaces: 10_000,
+            acks: 1_024,
+            ack_ms: 60_000,
             url_bytes: 8 * 1024,
             header_bytes: 16 * 1024,
             headers: 64,
@@ -81,6 +97,9 @@ impl Limits {
                 messages: usize::MAX / 2,
             },
             namespaces: usize::MAX,
+            rooms: usize::MAX,
+            child_namespaces: usize::MAX,
+            acks: usize::MAX,
             messages_per_second: u32::MAX,
             message_burst: u32::MAX,
             address: AddressLimits {
@@ -90,6 +109,10 @@ impl Limits {
             },
             ..Self::default()
         }
+    }
+
+    pub(crate) fn ack_timeout(&self) -> Duration {
+        Duration::from_millis(u64::from(self.ack_ms))
     }
 
     pub(crate) fn ws(&self) -> ws::Limits {

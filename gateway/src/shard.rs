@@ -13,19 +13,24 @@
 use std::{
     any::Any,
     cell::{Cell, RefCell},
+    collections::HashSet,
     rc::Rc,
     sync::Arc,
 };
 
-use ringside_core::{AppMessage, CloseReason as CoreReason, ConnId, Host, Shard, driver::Local};
+use ringside_core::{
+    AppMessage, CloseReason as CoreReason, ConnId, Destination, Frame, Host, Shard, Topic,
+    driver::Local,
+};
 use ringside_proto::{close::CloseReason, engineio::Act, ws::deflate::Inflater};
 use tokio::sync::oneshot;
 
 use crate::{
     env,
-    session::{Ask, Sessions},
+    session::{Ask, Sessions, Upper},
     shared::Shared,
     sink::{GatewaySink, reason_of},
+    socketio::{DisconnectReason, Memory},
 };
 
 /// Bytes read from a socket at once, per shard: a few full-sized messages, and small enough to stay
@@ -43,6 +48,10 @@ pub(crate) struct GatewayShard {
     pub(crate) plain: RefCell<Vec<u8>>,
     /// Where messages may be compressed: inflates those of all connections, one by one.
     pub(crate) inflater: Option<RefCell<Inflater>>,
+    /// Clients on their way into a namespace.
+    pub(crate) connecting: RefCell<HashSet<(ConnId, Box<str>)>>,
+    /// What is remembered for sockets that come back.
+    pub(crate) recovery: RefCell<Memory>,
     /// Within [`batch`](Self::batch): what is sent is shown at its end.
     batching: Cell<bool>,
 }
@@ -65,6 +74,9 @@ impl GatewayShard {
     pub(crate) fn new(local: Rc<Local<GatewaySink>>, shared: Arc<Shared>) -> Rc<Self> {
         let id = local.shard().id();
         let inflater = shared.compression.map(|_| RefCell::new(Inflater::new()));
+        // The namespaces themselves are subscriptions too.
+        let topics_max = shared.limits.rooms.saturating_add(shared.limits.namespaces);
+        local.shard().limit_topics(topics_max);
         Rc::new(Self {
             id,
             local,
@@ -73,6 +85,8 @@ impl GatewayShard {
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             plain: RefCell::default(),
             inflater,
+            connecting: RefCell::default(),
+            recovery: RefCell::default(),
             batching: Cell::new(false),
         })
     }
@@ -134,8 +148,18 @@ impl Host<GatewaySink> for GatewayHost {
         }
     }
 
+    fn moved(&mut self, conn: ConnId, topic: &Topic, joined: bool) {
+        self.0.moved(conn, topic, joined);
+    }
+
+    #[inline]
+    fn routing(&mut self, to: Destination, frame: &Frame) {
+        self.0.log_routed(to, frame);
+    }
+
     fn expired(&mut self, shard: &mut Shard<GatewaySink>, conn: ConnId) {
         let now = self.0.now();
+        self.0.expire_acks(conn, now);
         loop {
             let act = self.0.sessions.borrow_mut().poll(conn, now);
             match act {
@@ -146,7 +170,13 @@ impl Host<GatewaySink> for GatewayHost {
         self.0.schedule(shard, conn);
     }
 
-    fn closed(&mut self, _: &mut Shard<GatewaySink>, conn: ConnId, reason: CoreReason) {
+    fn closed(
+        &mut self,
+        _: &mut Shard<GatewaySink>,
+        conn: ConnId,
+        reason: CoreReason,
+        left: Vec<Topic>,
+    ) {
         let Some(session) = self.0.sessions.borrow_mut().remove(conn) else {
             return;
         };
@@ -158,7 +188,16 @@ impl Host<GatewaySink> for GatewayHost {
         let name = reason.entry().name;
         tracing::debug!(sid = %session.sid, reason = name, "session ended");
         self.0.shared.counts.count(name);
-        session.end(reason);
+        match session.upper {
+            Upper::SocketIo(sio) => {
+                let reason = DisconnectReason::Connection(reason);
+                for seat in sio.sockets {
+                    self.0.save(&seat.socket, &left, reason.is_recoverable());
+                    self.0.end_seat(seat, reason, &left, |_| {});
+                }
+            }
+            Upper::Raw(connection) => connection.ended(reason),
+        }
         self.0.flush_soon();
     }
 }

@@ -4,7 +4,13 @@
 //! publisher; on any other thread everything goes through the core's control queues. So what one
 //! thread does, happens in the order it did it.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+use std::{
+    cell::RefCell,
+    future::Future,
+    rc::Rc,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use ringside_core::{AppMessage, Class, ConnId, Core, Frame, PublishError, Topic};
 use ringside_proto::engineio::Timing;
@@ -16,9 +22,10 @@ use crate::{
     endpoint::Endpoint,
     http::{Allow, Hooks, Origins, Pages},
     limits::Limits,
-    shard::GatewayShard,
-    socketio::{EmitError, Namespace},
+    shard::{GatewayShard, Remote},
+    socketio::{Adapter, EmitError, Mark, Recovery, Spaces, Watch},
     tls::Tls,
+    wire::Parser,
 };
 
 pub(crate) struct Shared {
@@ -34,7 +41,13 @@ pub(crate) struct Shared {
     /// Clients of Engine.IO 3 are welcome.
     pub(crate) allow_eio3: bool,
     pub(crate) pages: Pages,
-    pub(crate) namespaces: HashMap<Box<str>, Arc<Namespace>>,
+    pub(crate) spaces: Spaces,
+    pub(crate) parser: Parser,
+    pub(crate) recovery: Option<Recovery>,
+    pub(crate) adapter: Box<dyn Adapter>,
+    /// Whether any namespace wants to hear of rooms.
+    pub(crate) watch_rooms: bool,
+    pub(crate) watch: Watch,
     pub(crate) hooks: Hooks,
     /// How WebSocket messages are compressed, if they are.
     pub(crate) compression: Option<Compression>,
@@ -43,6 +56,23 @@ pub(crate) struct Shared {
     /// Requests come from another server, on another runtime.
     pub(crate) is_mounted: bool,
     pub(crate) counts: Counts,
+    pub(crate) counters: Mutex<Counters>,
+    /// The id of the next event that asks for an answer.
+    pub(crate) acks: Mutex<u64>,
+}
+
+/// What went wrong above the connections, since the gateway started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Events whose arguments did not fit their handler.
+    pub unfit_arguments: u64,
+    /// Events that a filter refused.
+    pub refused_events: u64,
+    /// Handlers that panicked.
+    pub failed_handlers: u64,
+    /// Polls of handlers that kept their shard for more than 5 ms.
+    pub slow_handlers: u64,
 }
 
 /// Which transports a gateway offers.
@@ -86,6 +116,8 @@ pub(crate) enum Op<'a> {
     Disconnect(ConnId, u16),
     /// Has the layer above do something on a shard, in order with the rest.
     App(usize, AppMessage),
+    /// The same on every shard, or on none.
+    AppAll(&'a mut dyn FnMut() -> AppMessage),
 }
 
 impl Shared {
@@ -102,6 +134,58 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// The position of an event, if it can be recovered.
+    #[inline]
+    pub(crate) fn mark(&self, class: Class, next: impl FnOnce() -> Mark) -> Option<Mark> {
+        let kept = self.recovery.is_some() && class == Class::Reliable;
+        kept.then(next)
+    }
+
+    pub(crate) fn next_ack(&self) -> u64 {
+        let mut next = self
+            .acks
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        *next += 1;
+        *next - 1
+    }
+
+    pub(crate) fn count(&self, count: impl FnOnce(&mut Counters)) {
+        count(
+            &mut self
+                .counters
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner()),
+        );
+    }
+
+    /// Runs a future as a task of a shard.
+    pub(crate) fn run(
+        self: &Arc<Self>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), EmitError> {
+        let run = Remote::message(move |shard, _| drop(shard.local.spawn(task)));
+        self.send(Op::App(0, run))
+    }
+
+    /// Does something later: at once, if no shard can be asked to wait.
+    pub(crate) fn later(
+        self: &Arc<Self>,
+        after: Duration,
+        what: impl Fn() + Clone + Send + 'static,
+    ) {
+        let then = what.clone();
+        let task = async move {
+            tokio::time::sleep(after).await;
+            then();
+        };
+        if self.run(task).is_err() {
+            what();
+        }
+    }
+}
+
 impl Op<'_> {
     pub(crate) fn publish(
         self,
@@ -114,6 +198,7 @@ impl Op<'_> {
             Op::Leave(topic, conn) => publisher.leave(topic, conn),
             Op::Disconnect(conn, reason) => publisher.disconnect(conn, reason),
             Op::App(shard, message) => publisher.app(shard, message),
+            Op::AppAll(message) => publisher.app_all(message),
         }
     }
 
@@ -125,6 +210,7 @@ impl Op<'_> {
             Op::Leave(topic, conn) => core.leave(topic, conn),
             Op::Disconnect(conn, reason) => core.disconnect(conn, reason),
             Op::App(shard, message) => core.app(shard, message),
+            Op::AppAll(message) => core.app_all(message),
         }
     }
 }

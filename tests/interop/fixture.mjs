@@ -23,19 +23,18 @@ const STOP_DEADLINE_MS = 5_000;
 const KEPT_STDERR_MAX = 4_000;
 
 /**
- * Runs `fixture <shape> --port 0 [extra]`.
+ * Runs `fixture <shape> [extra]`, on a free port if `extra` names none.
  * @param {string} shape the subcommand, for example "socketio"
  * @param {string[]} [extra] further flags
+ * @param {string} [named] the program, in place of RINGSIDE_FIXTURE
  * @returns {Promise<{url: string, stop(): Promise<void>, kill(): Promise<void>}>}
  */
-export async function startFixture(shape, extra = []) {
-  const program = process.env.RINGSIDE_FIXTURE
-    ? resolve(HERE, process.env.RINGSIDE_FIXTURE)
-    : DEFAULT_PROGRAM;
+export async function startFixture(shape, extra = [], named = process.env.RINGSIDE_FIXTURE) {
+  const program = named ? resolve(HERE, named) : DEFAULT_PROGRAM;
   if (!existsSync(program)) {
     throw new Error(`${program} is missing: cargo build -p ringside-tests --bin fixture`);
   }
-  const args = [shape, "--port", "0", ...extra];
+  const args = [shape, ...(extra.includes("--port") ? [] : ["--port", "0"]), ...extra];
   const [command, commandArgs] = program.endsWith(".mjs")
     ? [process.execPath, [program, ...args]]
     : [program, args];

@@ -256,7 +256,7 @@ async fn a_thousand_handlers_that_panic_close_a_thousand_sockets() {
             });
         io.of("/joining").on_connect(|_| panic!("a handler fails"));
         io.of("/asking")
-            .use_middleware(|_| panic!("a handler fails"));
+            .use_middleware(|_| -> Result<(), String> { panic!("a handler fails") });
     });
     let mut bystander = Bystander::new(&world).await;
     world.opened().await;

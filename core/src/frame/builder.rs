@@ -4,7 +4,7 @@
 //! into the headroom, so a length that is only known at the end costs no copy. An unfinished builder
 //! leaves no trace.
 
-use std::io;
+use std::{io, num::NonZero};
 
 use bytes::{BufMut, buf::UninitSlice};
 
@@ -15,7 +15,7 @@ use super::{
 use crate::ident::ConnId;
 
 /// Payload bytes a new builder has room for before it grows: most game messages are shorter.
-const PAYLOAD_GUESS: usize = 214;
+const PAYLOAD_GUESS: usize = 206;
 
 /// What headroom holds until a header comes. Headers are short, so one piece is the rule.
 const ZEROS: [u8; 64] = [0; 64];
@@ -37,6 +37,7 @@ pub struct FrameBuilder {
     raw: Unique,
     headroom: usize,
     except: Option<ConnId>,
+    mark: Option<NonZero<u64>>,
     /// Set by the first `attach`: end of the first payload, and the messages after it.
     group: Option<(usize, Vec<Part>)>,
 }
@@ -75,6 +76,7 @@ impl FrameBuilder {
             raw,
             headroom,
             except: None,
+            mark: None,
             group: None,
         }
     }
@@ -94,6 +96,12 @@ impl FrameBuilder {
     /// Leaves one subscriber out: the sender, who has seen its own message.
     pub fn except(mut self, conn: ConnId) -> Self {
         self.except = Some(conn);
+        self
+    }
+
+    /// Marks the frame with a number of the publisher's, which is not sent: see [`Frame::mark`].
+    pub fn mark(mut self, mark: NonZero<u64>) -> Self {
+        self.mark = Some(mark);
         self
     }
 
@@ -151,6 +159,7 @@ impl FrameBuilder {
             more: parts.len() as u32,
             tag,
             except: self.except,
+            mark: self.mark,
         };
         Frame(self.raw.freeze(meta))
     }

@@ -16,6 +16,8 @@ mod raw;
 pub use builder::FrameBuilder;
 pub use raw::FRAME_BYTES_MAX;
 
+use std::num::NonZero;
+
 use crate::ident::ConnId;
 use builder::PART_BYTES;
 
@@ -70,6 +72,11 @@ impl Frame {
     /// The subscriber that a publish of this frame leaves out.
     pub fn except(&self) -> Option<ConnId> {
         self.0.meta().except
+    }
+
+    /// The number its publisher marked it with.
+    pub fn mark(&self) -> Option<NonZero<u64>> {
+        self.0.meta().mark
     }
 
     /// The messages in order: one, or those of the group.

@@ -14,6 +14,7 @@
 use std::{
     alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc},
     mem::{MaybeUninit, forget},
+    num::NonZero,
     ptr::{NonNull, drop_in_place},
     slice,
 };
@@ -47,6 +48,8 @@ pub(super) struct Meta {
     pub(super) tag: u8,
     /// The subscriber that does not get this frame.
     pub(super) except: Option<ConnId>,
+    /// Where its publisher stood, for those who keep a log.
+    pub(super) mark: Option<NonZero<u64>>,
 }
 
 struct Header {

@@ -50,6 +50,12 @@ impl Members {
         members.unwrap_or_default().iter().map(|member| member.slot)
     }
 
+    /// The topic of a membership.
+    pub(crate) fn topic(&self, membership: &Membership) -> Option<&Topic> {
+        let local = self.topics.get(membership.topic.slot())?.as_deref()?;
+        Some(&local.topic)
+    }
+
     /// Subscribes; returns whether that is new.
     pub(crate) fn join(&mut self, topic: &Topic, slot: u32, of_conn: &mut Vec<Membership>) -> bool {
         if of_conn

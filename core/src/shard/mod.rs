@@ -20,20 +20,22 @@ mod source;
 mod turn;
 mod wheel;
 
-use std::{marker::PhantomData, rc::Rc, task::Waker};
+use std::{collections::HashMap, marker::PhantomData, rc::Rc, task::Waker};
 
 pub use backlog::OutboxLimits;
 pub(crate) use source::Source;
 
 use crate::{
+    class::Class,
     core::{ShardGate, Shared, bits},
     error::CloseReason,
+    frame::Frame,
     ident::{ConnId, Millis},
     op::AppMessage,
     sink::Sink,
     stats::{Counters, Stats},
     sync::{Arc, Ordering, sized},
-    topic::Topic,
+    topic::{Topic, TopicId},
 };
 use conns::{Conns, State};
 use members::Members;
@@ -61,10 +63,38 @@ pub trait Host<S: Sink> {
         let _ = (shard, conn);
     }
 
-    /// The connection has ended; its identity finds nobody any more.
-    fn closed(&mut self, shard: &mut Shard<S>, conn: ConnId, reason: CloseReason) {
-        let _ = (shard, conn, reason);
+    /// The connection has ended; its identity finds nobody any more. `left`: what it subscribed
+    /// to until then.
+    fn closed(
+        &mut self,
+        shard: &mut Shard<S>,
+        conn: ConnId,
+        reason: CloseReason,
+        left: Vec<Topic>,
+    ) {
+        let _ = (shard, conn, reason, left);
     }
+
+    /// A join or a leave of somebody's has taken effect (`joined` says which). Not told of the host's
+    /// own calls, nor of what [`closed`](Self::closed) tells.
+    fn moved(&mut self, conn: ConnId, topic: &Topic, joined: bool) {
+        let _ = (conn, topic, joined);
+    }
+
+    /// A frame is being routed here, in the shard's own order; perhaps to nobody.
+    #[inline]
+    fn routing(&mut self, to: Destination, frame: &Frame) {
+        let _ = (to, frame);
+    }
+}
+
+/// Whom a frame is routed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The subscribers of a topic, except the one the frame leaves out.
+    Topic(TopicId),
+    /// One connection.
+    Conn(ConnId),
 }
 
 /// No layer above: messages are dropped, expired connections stay open.
@@ -96,6 +126,8 @@ impl ShardSeed {
             lanes_known: 0,
             conns: Conns::new(self.id),
             members: Members::default(),
+            topics_max: usize::MAX,
+            left: HashMap::new(),
             turn: Turn::default(),
             open_item: None,
             wheel: Wheel::new(),
@@ -138,6 +170,10 @@ pub struct Shard<S: Sink> {
     lanes_known: u64,
     conns: Conns,
     members: Members,
+    /// Topics one connection may subscribe to.
+    topics_max: usize,
+    /// What connections subscribed to that end once their backlog is written.
+    left: HashMap<u32, Vec<Topic>>,
     turn: Turn,
     /// The topic of the latest frames in `turn.frames`, and where they begin: not yet an item.
     open_item: Option<route::OpenItem>,
@@ -145,7 +181,7 @@ pub struct Shard<S: Sink> {
     limits: OutboxLimits,
     sink: S,
     /// Connections that ended in this turn, for the host.
-    ended: Vec<(ConnId, CloseReason)>,
+    ended: Vec<(ConnId, CloseReason, Vec<Topic>)>,
     /// Connections asked to end, to be looked at after the writes.
     closing: Vec<u32>,
     /// Connections whose sink takes more again.
@@ -253,14 +289,53 @@ impl<S: Sink> Shard<S> {
         self.wheel.next()
     }
 
-    /// Subscribes a local connection at once. Publishes that begin after this returns reach it.
-    pub fn subscribe(&mut self, topic: &Topic, conn: ConnId) {
-        self.join(conn, topic);
+    /// Bounds the topics one connection may subscribe to: joins beyond it have no effect, and are
+    /// counted ([`Stats::joins_refused`]). Default: no bound.
+    pub fn limit_topics(&mut self, max: usize) {
+        self.topics_max = max;
     }
 
-    /// Unsubscribes a local connection at once.
-    pub fn unsubscribe(&mut self, topic: &Topic, conn: ConnId) {
-        self.leave(conn, topic);
+    /// Subscribes a local connection at once; whether that is new. Publishes that begin after this
+    /// returns reach it.
+    pub fn subscribe(&mut self, topic: &Topic, conn: ConnId) -> bool {
+        self.close_open_item();
+        self.join(conn, topic)
+    }
+
+    /// Unsubscribes a local connection at once; whether it was subscribed.
+    pub fn unsubscribe(&mut self, topic: &Topic, conn: ConnId) -> bool {
+        self.close_open_item();
+        self.leave(conn, topic)
+    }
+
+    /// An announced join ([`Topic::announce_join`]) has been dealt with here.
+    pub fn join_settled(&mut self, topic: &Topic) {
+        self.join_arrived(topic);
+    }
+
+    /// What a connection subscribes to, in no particular order.
+    pub fn topics(&self, conn: ConnId) -> impl Iterator<Item = &Topic> {
+        let slot = self.conns.find(conn);
+        let of = slot.map(|slot| &self.conns.memberships[slot as usize][..]);
+        let of = of.unwrap_or_default().iter();
+        of.filter_map(|membership| self.members.topic(membership))
+    }
+
+    /// Sends a frame to local connections now, after everything that was routed before. Each is named
+    /// at most once.
+    pub fn deliver(&mut self, conns: impl IntoIterator<Item = ConnId>, class: Class, frame: Frame) {
+        self.close_open_item();
+        let from = self.turn.frames.len();
+        self.turn.frames.push(turn::Routed { frame, class });
+        let item = self.turn.close_item(from);
+        let mut missed = 0;
+        for conn in conns {
+            match self.open_slot(conn) {
+                Some(slot) => self.conns.note(slot, item, &mut self.turn),
+                None => missed += 1,
+            }
+        }
+        self.count_stale(missed);
     }
 
     /// Local subscribers of a topic, in no particular order.
@@ -385,8 +460,8 @@ impl<S: Sink> Shard<S> {
     fn tell_ended(&mut self, host: &mut impl Host<S>) {
         // The host may end further connections: those are told of as well.
         while !self.ended.is_empty() {
-            for (conn, reason) in std::mem::take(&mut self.ended) {
-                host.closed(self, conn, reason);
+            for (conn, reason, left) in std::mem::take(&mut self.ended) {
+                host.closed(self, conn, reason, left);
             }
         }
     }
@@ -394,12 +469,14 @@ impl<S: Sink> Shard<S> {
     /// Ends a connection, whatever waits for it.
     fn end(&mut self, slot: u32, reason: CloseReason) {
         let id = self.conns.id(slot);
+        let mut left = self.left.remove(&slot).unwrap_or_default();
+        left.extend(self.topics(id).cloned());
         self.forget(slot);
         if reason == CloseReason::SlowConsumer {
             self.counters().slow_consumers.add(1);
         }
         self.sink.close(id, reason);
-        self.ended.push((id, reason));
+        self.ended.push((id, reason, left));
     }
 
     /// Ends a connection as far as the shard's own tables go.

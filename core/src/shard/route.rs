@@ -4,7 +4,7 @@
 //! noted once per subscriber. An operation for nobody is counted as stale, and changes nothing.
 
 use super::{
-    Host, LINGER_MS, Shard, Work,
+    Destination, Host, LINGER_MS, Shard, Work,
     conns::State,
     turn::{Item, Routed},
 };
@@ -39,14 +39,26 @@ impl<S: Sink> Shard<S> {
                 topic,
                 class,
                 frame,
-            } => self.publish(topic, class, frame),
+            } => {
+                host.routing(Destination::Topic(topic), &frame);
+                self.publish(topic, class, frame);
+            }
             Op::Compose { topic, composer } => self.compose(topic, &*composer, work),
-            Op::Unicast { conn, class, frame } => self.unicast(conn, class, frame),
+            Op::Unicast { conn, class, frame } => {
+                host.routing(Destination::Conn(conn), &frame);
+                self.unicast(conn, class, frame);
+            }
             Op::Join { conn, topic } => {
-                self.join(conn, &topic);
+                if self.join(conn, &topic) {
+                    host.moved(conn, &topic, true);
+                }
                 self.join_arrived(&topic);
             }
-            Op::Leave { conn, topic } => self.leave(conn, &topic),
+            Op::Leave { conn, topic } => {
+                if self.leave(conn, &topic) {
+                    host.moved(conn, &topic, false);
+                }
+            }
             Op::Disconnect { conn, reason } => self.disconnect(conn, reason),
             Op::App(message) => host.app(self, message),
         }
@@ -64,7 +76,7 @@ impl<S: Sink> Shard<S> {
         }
     }
 
-    fn join_arrived(&self, topic: &Topic) {
+    pub(super) fn join_arrived(&self, topic: &Topic) {
         topic.join_arrived();
         if self.members.of(topic.id()).len() == 0 {
             topic.leave_if_idle(self.id());
@@ -150,23 +162,30 @@ impl<S: Sink> Shard<S> {
         self.conns.note(slot, item, &mut self.turn);
     }
 
-    pub(super) fn join(&mut self, conn: ConnId, topic: &Topic) {
+    pub(super) fn join(&mut self, conn: ConnId, topic: &Topic) -> bool {
         let Some(slot) = self.open_slot(conn) else {
-            return;
+            return false;
         };
-        self.members
-            .join(topic, slot, &mut self.conns.memberships[slot as usize]);
+        let of_conn = &mut self.conns.memberships[slot as usize];
+        if of_conn.len() >= self.topics_max {
+            self.counters().joins_refused.add(1);
+            return false;
+        }
+        let is_new = self.members.join(topic, slot, of_conn);
         topic.subscribed(self.id());
+        is_new
     }
 
-    pub(super) fn leave(&mut self, conn: ConnId, topic: &Topic) {
+    pub(super) fn leave(&mut self, conn: ConnId, topic: &Topic) -> bool {
         let Some(slot) = self.conns.find(conn) else {
-            return;
+            return false;
         };
         let memberships = &mut self.conns.memberships;
+        let before = memberships[slot as usize].len();
         if let Some(emptied) = self.members.leave(topic.id(), slot, memberships) {
             emptied.leave_if_idle(self.id());
         }
+        self.conns.memberships[slot as usize].len() < before
     }
 
     /// The end, asked for: after what was sent before, which may still wait to be written.
@@ -174,6 +193,10 @@ impl<S: Sink> Shard<S> {
         let Some(slot) = self.open_slot(conn) else {
             return;
         };
+        let left: Vec<_> = self.topics(conn).cloned().collect();
+        if !left.is_empty() {
+            self.left.insert(slot, left);
+        }
         self.leave_all(slot);
         self.conns.get_mut(slot).state = State::Closing { reason };
         self.wheel.set(slot, self.now.plus(LINGER_MS));
@@ -188,13 +211,13 @@ impl<S: Sink> Shard<S> {
             });
     }
 
-    fn open_slot(&self, conn: ConnId) -> Option<u32> {
+    pub(super) fn open_slot(&self, conn: ConnId) -> Option<u32> {
         self.conns
             .find(conn)
             .filter(|slot| self.conns.get(*slot).state == State::Open)
     }
 
-    fn count_stale(&self, n: u64) {
+    pub(super) fn count_stale(&self, n: u64) {
         let counters = self.counters();
         counters.accepted.add(n);
         counters.stale.add(n);

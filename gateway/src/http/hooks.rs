@@ -1,4 +1,5 @@
-//! What the application adds to Engine.IO's answers: a cookie, headers, a first packet.
+//! What the application adds to Engine.IO's answers (a cookie, headers, a first packet), and how it hears of
+//! refusals.
 //!
 //! Promises: nobody pays for what is not asked for. Only good answers are added to, a refusal says no
 //! more than it must.
@@ -6,9 +7,10 @@
 use std::{fmt, net::SocketAddr};
 
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header::SET_COOKIE};
+use ringside_proto::engineio::HandshakeError;
 
 use super::Answer;
-use crate::sid::Sid;
+use crate::{sid::Sid, socketio::Handshake};
 
 /// A cookie that holds the session's id, for balancers that keep a client on one gateway by it; see
 /// [`Builder::cookie`](crate::Builder::cookie).
@@ -81,6 +83,20 @@ pub struct RequestHead<'a> {
 /// Adds headers to an answer.
 pub(crate) type AddHeaders = Box<dyn Fn(&RequestHead<'_>, &mut HeaderMap) + Send + Sync>;
 
+/// A request that opened or continued no session, as Node's `connection_error` shows it.
+#[derive(Clone, Debug)]
+pub struct ConnectionError {
+    /// Engine.IO's number for it: 0 unknown transport, 1 unknown session, 2 bad method, 3 bad request,
+    /// 4 forbidden, 5 unsupported version.
+    pub code: u8,
+    /// Engine.IO's word for it.
+    pub message: &'static str,
+    /// The request.
+    pub request: Handshake,
+}
+
+type OnConnectionError = Box<dyn Fn(&ConnectionError) + Send + Sync>;
+
 /// All that is added.
 #[derive(Default)]
 pub(crate) struct Hooks {
@@ -88,9 +104,33 @@ pub(crate) struct Hooks {
     pub(crate) headers: Option<AddHeaders>,
     /// The text of a message that follows the open packet.
     pub(crate) initial: Option<Box<str>>,
+    pub(crate) refused: Vec<OnConnectionError>,
 }
 
 impl Hooks {
+    /// What is remembered of a request for those who hear of refusals, if there are any.
+    pub(super) fn see<B>(&self, request: &Request<B>, peer: SocketAddr) -> Option<Handshake> {
+        (!self.refused.is_empty()).then(|| Handshake::of(request, peer))
+    }
+
+    /// Tells those who hear of refusals, if this answer is one.
+    pub(super) fn tell_refused(&self, seen: Option<Handshake>, answer: &Answer) {
+        let error = answer.extensions().get::<HandshakeError>();
+        if let (Some(request), Some(error)) = (seen, error) {
+            let error = ConnectionError {
+                code: error.code(),
+                message: error.message(),
+                request,
+            };
+            for f in &self.refused {
+                let call = std::panic::AssertUnwindSafe(|| f(&error));
+                if std::panic::catch_unwind(call).is_err() {
+                    tracing::error!("who hears of refusals panicked");
+                }
+            }
+        }
+    }
+
     /// Adds the cookie to the answer that opens a session.
     pub(super) fn add_cookie(&self, answer: &mut Answer, sid: &Sid) {
         if let Some(cookie) = &self.cookie {

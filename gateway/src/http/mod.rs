@@ -31,14 +31,14 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
 use http_body::Body;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use ringside_proto::engineio::{HandshakeError, Query, RequestKind, Transport, Version};
 
 pub(crate) use hooks::Hooks;
-pub use hooks::{Cookie, RequestHead};
+pub use hooks::{ConnectionError, Cookie, RequestHead};
 pub use origin::Origins;
 pub(crate) use pages::Pages;
-pub use pages::{Page, PageRequest};
+pub use pages::{Page, PageRequest, PostRequest};
 pub(crate) use serve::serve;
 
 use crate::{
@@ -100,7 +100,10 @@ pub(crate) fn answer<B: RequestBody>(
         .iter()
         .find_map(|e| Some((e.clone(), e.matches(path)?)));
     let Some((endpoint, rest)) = found else {
-        return at_once(this.shared.pages.answer(&request, peer));
+        return match this.shared.pages.on_post(&request) {
+            Some(on_post) => Box::pin(posted(this, on_post, request, peer)),
+            None => at_once(this.shared.pages.answer(&request, peer)),
+        };
     };
     if rest.is_empty() {
         return engine(this, endpoint, request, peer);
@@ -119,6 +122,34 @@ pub(crate) fn answer<B: RequestBody>(
 pub(crate) fn unavailable() -> Answer {
     let text = "the gateway has ended, or is overloaded; try again later";
     plain(StatusCode::SERVICE_UNAVAILABLE, text)
+}
+
+/// A request with a body, for the application.
+async fn posted<B: RequestBody>(
+    this: Rc<GatewayShard>,
+    on_post: pages::OnPost,
+    request: Request<B>,
+    peer: SocketAddr,
+) -> Answer {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let limits = this.shared.limits;
+    let body = Limited::new(request.into_body(), limits.message_bytes as usize).collect();
+    match tokio::time::timeout(Duration::from_millis(limits.body_ms), body).await {
+        Ok(Ok(body)) => on_post(&PostRequest {
+            query: &query,
+            peer,
+            body: &body.to_bytes(),
+        })
+        .answer(&HeaderMap::new()),
+        Ok(Err(_)) => plain(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!(
+                "a request's body has at most {} bytes",
+                limits.message_bytes
+            ),
+        ),
+        Err(_) => plain(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+    }
 }
 
 fn client_file(file: &'static ringside_web::Asset, asked: &HeaderMap) -> Answer {
@@ -150,9 +181,14 @@ fn engine<B: RequestBody>(
     request: Request<B>,
     peer: SocketAddr,
 ) -> Answering {
+    let (shared, seen) = (this.shared.clone(), this.shared.hooks.see(&request, peer));
     let origin = match this.shared.origins.judge(request.headers()) {
         Ok(origin) => origin,
-        Err(()) => return at_once(refuse(HandshakeError::Forbidden)),
+        Err(()) => {
+            let answer = refuse(HandshakeError::Forbidden);
+            shared.hooks.tell_refused(seen, &answer);
+            return at_once(answer);
+        }
     };
     let headers = this.shared.hooks.headers_for(&request, peer);
     let answering = if request.method() == Method::OPTIONS {
@@ -163,12 +199,13 @@ fn engine<B: RequestBody>(
         session_request(this, endpoint, request, peer)
             .unwrap_or_else(|error| at_once(refuse(error)))
     };
-    match (origin, headers) {
-        (origin::Admitted::NoBrowser, None) => answering,
-        (origin, headers) => Box::pin(async move {
+    match (origin, headers, seen) {
+        (origin::Admitted::NoBrowser, None, None) => answering,
+        (origin, headers, seen) => Box::pin(async move {
             let mut answer = answering.await;
             origin.allow(answer.headers_mut());
             hooks::add_headers(headers, &mut answer);
+            shared.hooks.tell_refused(seen, &answer);
             answer
         }),
     }
@@ -286,6 +323,8 @@ fn refuse_with(error: HandshakeError, message: &str) -> Answer {
     answer
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // For the hooks: what kind of refusal it is.
+    answer.extensions_mut().insert(error);
     answer
 }
 

@@ -8,7 +8,9 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
+    io,
     net::SocketAddr,
+    path::Path,
     sync::Arc,
 };
 
@@ -48,12 +50,37 @@ impl Page {
         Self::new("text/html; charset=utf-8", body)
     }
 
+    /// A file, read now; its type is told by its name.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn file(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        let body = std::fs::read(path).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        })?;
+        let kind = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("html" | "htm") => "text/html; charset=utf-8",
+            Some("js" | "mjs") => "text/javascript; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("txt" | "md") => "text/plain; charset=utf-8",
+            Some("json") => "application/json",
+            Some("svg") => "image/svg+xml",
+            Some("png") => "image/png",
+            Some("jpg" | "jpeg") => "image/jpeg",
+            Some("ico") => "image/x-icon",
+            Some("wasm") => "application/wasm",
+            _ => "application/octet-stream",
+        };
+        Ok(Self::new(kind, body))
+    }
+
     /// A JSON answer.
     pub fn json(body: impl Into<Bytes>) -> Self {
         Self::new("application/json", body)
     }
 
-    fn answer(&self, asked: &HeaderMap) -> Answer {
+    pub(super) fn answer(&self, asked: &HeaderMap) -> Answer {
         let fresh = asked
             .get(IF_NONE_MATCH)
             .is_some_and(|tag| tag.as_bytes() == self.etag.as_bytes());
@@ -87,6 +114,20 @@ pub struct PageRequest<'a> {
     pub peer: SocketAddr,
 }
 
+/// A request with a body.
+#[derive(Debug)]
+pub struct PostRequest<'a> {
+    /// The query, without its question mark.
+    pub query: &'a str,
+    /// Who asks.
+    pub peer: SocketAddr,
+    /// The body: at most [`Limits::message_bytes`](crate::Limits::message_bytes).
+    pub body: &'a [u8],
+}
+
+/// Answers a request with a body.
+pub(crate) type OnPost = Arc<dyn Fn(&PostRequest<'_>) -> Page + Send + Sync>;
+
 type Compute = Arc<dyn Fn(&PageRequest<'_>) -> Page + Send + Sync>;
 
 #[derive(Clone)]
@@ -97,11 +138,23 @@ enum Route {
 
 /// Pages by path.
 #[derive(Clone, Default)]
-pub(crate) struct Pages(HashMap<String, Route>);
+pub(crate) struct Pages(HashMap<String, Route>, HashMap<String, OnPost>);
 
 impl Pages {
     pub(crate) fn fix(&mut self, path: String, page: Page) {
         self.0.insert(path, Route::Fixed(page));
+    }
+
+    pub(crate) fn post(&mut self, path: String, answer: OnPost) {
+        self.1.insert(path, answer);
+    }
+
+    /// Who answers this request, if it is one with a body that somebody awaits.
+    pub(crate) fn on_post<B>(&self, request: &Request<B>) -> Option<OnPost> {
+        let is_post = request.method() == Method::POST;
+        is_post
+            .then(|| self.1.get(request.uri().path()).cloned())
+            .flatten()
     }
 
     pub(crate) fn compute(

@@ -35,7 +35,7 @@ use crate::{
     shard::GatewayShard,
     sid::Sid,
     sink::{GOODBYE_SAID, GatewaySink},
-    socketio::{Handshake, Socket},
+    socketio::{Handshake, Seat, Socket, SocketId, Space},
     wire,
 };
 
@@ -80,24 +80,36 @@ pub(crate) enum Upper {
 pub(crate) struct SocketIo {
     pub(crate) decoder: socketio::Decoder,
     /// The namespaces it joined.
-    pub(crate) sockets: Vec<Socket>,
+    pub(crate) sockets: Vec<Seat>,
     /// When it must have joined its first namespace; never, once it has.
     pub(crate) connect_by: Millis,
 }
 
-impl Session {
-    /// Tells its sockets that it is over.
-    pub(crate) fn end(self, reason: CloseReason) {
-        match &self.upper {
-            Upper::SocketIo(sio) => {
-                sio.sockets
-                    .iter()
-                    .for_each(|socket| socket.ended(reason.disconnect_reason()));
-            }
-            Upper::Raw(connection) => connection.ended(reason),
-        }
+impl SocketIo {
+    /// The socket of this id.
+    pub(crate) fn find_id(&self, id: SocketId, space: &Arc<Space>) -> Option<&Socket> {
+        let mut sockets = self.sockets.iter().map(|seat| &seat.socket);
+        sockets.find(|socket| socket.id() == id && Arc::ptr_eq(socket.space(), space))
     }
 
+    /// The socket in this namespace.
+    pub(crate) fn find_mut(&mut self, space: &Arc<Space>) -> Option<&mut Seat> {
+        self.sockets
+            .iter_mut()
+            .find(|seat| Arc::ptr_eq(seat.socket.space(), space))
+    }
+
+    /// Takes a socket out.
+    pub(crate) fn take(&mut self, id: SocketId) -> Option<Seat> {
+        let at = self
+            .sockets
+            .iter()
+            .position(|seat| seat.socket.id() == id)?;
+        Some(self.sockets.remove(at))
+    }
+}
+
+impl Session {
     /// The Socket.IO part, if that is what is spoken.
     pub(crate) fn sio(&mut self) -> Option<&mut SocketIo> {
         match &mut self.upper {
@@ -109,7 +121,14 @@ impl Session {
     fn next_deadline(&self) -> Millis {
         let engine = self.engine.next_deadline();
         match &self.upper {
-            Upper::SocketIo(sio) => engine.min(sio.decoder.next_deadline()).min(sio.connect_by),
+            Upper::SocketIo(sio) => {
+                let owed = sio.sockets.iter().filter_map(|seat| seat.owed.as_ref());
+                let owed = owed.map(|owed| owed.next_deadline()).min();
+                engine
+                    .min(sio.decoder.next_deadline())
+                    .min(sio.connect_by)
+                    .min(owed.unwrap_or(Millis::NEVER))
+            }
             Upper::Raw(_) => engine,
         }
     }
@@ -134,6 +153,11 @@ impl Sessions {
     pub(crate) fn get(&mut self, conn: ConnId) -> Option<&mut Session> {
         let (owner, session) = &mut **self.by_slot.get_mut(conn.slot())?.as_mut()?;
         (*owner == conn).then_some(session)
+    }
+
+    /// Whoever has this slot now.
+    pub(crate) fn at(&self, slot: usize) -> Option<ConnId> {
+        Some(self.by_slot.get(slot)?.as_ref()?.0)
     }
 
     fn find(&self, sid: &Sid) -> Option<ConnId> {

@@ -1,54 +1,60 @@
 //! From messages to handlers: what a client's packets do.
 //!
 //! Promises: nothing a client sends makes the server panic. What breaks the protocol ends the session
-//! with its reason; what merely does not fit a handler is that handler's loss. A panic in a handler
-//! ends its own socket.
+//! with its reason; what merely does not fit a handler is that handler's loss, and the sender's ack says
+//! so. A panic in a handler ends its own socket.
 
-use std::{panic::AssertUnwindSafe, rc::Rc, sync::Arc};
+use std::{borrow::Cow, rc::Rc};
 
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use ringside_core::ConnId;
-use ringside_proto::{
-    engineio::Version,
-    socketio::{Kind, Misbehaviour, Packet, encode_connect, encode_connect_error},
-    time::Millis,
-};
-use serde::Serialize;
+use ringside_proto::socketio::{Args, Kind, Misbehaviour, Packet, msgpack};
 use serde_json::value::RawValue;
 
-use super::{Ack, Namespace, Socket};
-use crate::{
-    session::{Session, Upper},
-    shard::GatewayShard,
-    shared::{Op, Shared},
-    wire,
+use super::{
+    Ack, DisconnectReason, HandlerError, Socket,
+    handler::{Call, guard},
+    socket::nothing,
 };
+use crate::{session::Session, shard::GatewayShard, wire::Parser};
 
-/// A request for the main namespace.
-const ROOT: Packet<'static> = Packet {
-    kind: Kind::Connect,
-    attachments: 0,
-    namespace: "/",
-    id: None,
-    event: None,
-    payload: "",
-};
+/// A client on its way into a namespace.
+pub(crate) struct Connecting {
+    pub(crate) conn: ConnId,
+    pub(crate) name: Box<str>,
+    pub(crate) auth: Option<Box<RawValue>>,
+}
 
-#[derive(Serialize)]
-struct Admission<'a> {
-    sid: &'a str,
+impl Connecting {
+    pub(crate) fn auth(&self) -> &RawValue {
+        self.auth.as_deref().unwrap_or(nothing())
+    }
+}
+
+/// A packet, whatever parser has read it.
+struct Incoming<'a> {
+    kind: Kind,
+    namespace: &'a str,
+    id: Option<u64>,
+    event: Option<Cow<'a, str>>,
+    args: Args<'a>,
+    /// What is left to check when no type does.
+    unchecked: Option<&'a Packet<'a>>,
 }
 
 impl GatewayShard {
     /// A text message arrived. Returns whether the session goes on.
     pub(crate) fn on_text(self: &Rc<Self>, conn: ConnId, text: &str) -> bool {
+        if self.shared.parser == Parser::Msgpack {
+            return self.misbehaved(conn, Misbehaviour::InvalidMsgpack);
+        }
         let limits = self.shared.limits.socketio();
         let decoded = match self.sessions.borrow_mut().get(conn).and_then(Session::sio) {
             Some(sio) => sio.decoder.text(text, &limits, self.now()),
             None => return false,
         };
         match decoded {
-            Ok(Some(packet)) => self.on_sio_packet(conn, &packet, &[]),
+            Ok(Some(packet)) => self.on_json_packet(conn, &packet, &[]),
             Ok(None) => {
                 // Attachments are awaited, with a deadline.
                 self.schedule(&mut self.local.shard(), conn);
@@ -60,6 +66,9 @@ impl GatewayShard {
 
     /// A binary message arrived. Returns whether the session goes on.
     pub(crate) fn on_binary(self: &Rc<Self>, conn: ConnId, bytes: &[u8]) -> bool {
+        if self.shared.parser == Parser::Msgpack {
+            return self.on_msgpack(conn, bytes);
+        }
         let limits = self.shared.limits.socketio();
         let decoded = match self.sessions.borrow_mut().get(conn).and_then(Session::sio) {
             Some(sio) => sio.decoder.binary(bytes, &limits),
@@ -67,7 +76,7 @@ impl GatewayShard {
         };
         match decoded {
             Ok(Some(whole)) => match whole.packet() {
-                Ok(packet) => self.on_sio_packet(conn, &packet, &whole.attachments),
+                Ok(packet) => self.on_json_packet(conn, &packet, &whole.attachments),
                 Err(misbehaviour) => self.misbehaved(conn, misbehaviour),
             },
             Ok(None) => true,
@@ -75,24 +84,70 @@ impl GatewayShard {
         }
     }
 
-    fn misbehaved(&self, conn: ConnId, misbehaviour: Misbehaviour) -> bool {
+    fn on_msgpack(self: &Rc<Self>, conn: ConnId, bytes: &[u8]) -> bool {
+        let packet = match msgpack::decode(bytes, &self.shared.limits.socketio()) {
+            Ok(packet) => packet,
+            Err(misbehaviour) => return self.misbehaved(conn, misbehaviour),
+        };
+        if packet.kind == Kind::Connect {
+            let auth = packet.data::<serde_json::Value>().ok();
+            let auth = auth.and_then(|auth| serde_json::value::to_raw_value(&auth).ok());
+            return self.on_connect(conn, &packet.namespace, auth);
+        }
+        self.on_incoming(
+            conn,
+            &Incoming {
+                kind: packet.kind,
+                namespace: &packet.namespace,
+                id: packet.id,
+                event: packet.event.clone(),
+                args: packet.args(),
+                unchecked: None,
+            },
+        )
+    }
+
+    pub(crate) fn misbehaved(&self, conn: ConnId, misbehaviour: Misbehaviour) -> bool {
         self.end_session(conn, misbehaviour.into());
         false
     }
 
-    fn on_sio_packet(
+    fn on_json_packet(
         self: &Rc<Self>,
         conn: ConnId,
         packet: &Packet<'_>,
         attachments: &[Bytes],
     ) -> bool {
         if packet.kind == Kind::Connect {
-            return self.on_connect(conn, packet);
+            if packet.check(self.shared.limits.json_depth).is_err() {
+                return self.misbehaved(conn, Misbehaviour::InvalidJson);
+            }
+            let auth = (!packet.payload.is_empty())
+                .then(|| RawValue::from_string(packet.payload.to_owned()));
+            return match auth.transpose() {
+                Ok(auth) => self.on_connect(conn, packet.namespace, auth),
+                Err(_) => self.misbehaved(conn, Misbehaviour::InvalidJson),
+            };
         }
+        self.on_incoming(
+            conn,
+            &Incoming {
+                kind: packet.kind,
+                namespace: packet.namespace,
+                id: packet.id,
+                event: packet.event.map(|event| event.to_str()),
+                args: packet.args(attachments),
+                unchecked: Some(packet),
+            },
+        )
+    }
+
+    fn on_incoming(self: &Rc<Self>, conn: ConnId, packet: &Incoming<'_>) -> bool {
         let socket = match self.sessions.borrow_mut().get(conn).and_then(Session::sio) {
             Some(sio) => sio
                 .sockets
                 .iter()
+                .map(|seat| &seat.socket)
                 .find(|s| s.namespace_name() == packet.namespace)
                 .cloned(),
             None => return false,
@@ -101,180 +156,102 @@ impl GatewayShard {
             return self.misbehaved(conn, Misbehaviour::UnexpectedPacket);
         };
         match packet.kind {
-            Kind::Event | Kind::BinaryEvent => self.on_event(&socket, packet, attachments),
+            Kind::Event | Kind::BinaryEvent => self.on_event(&socket, packet),
             Kind::Disconnect => {
-                self.leave(&socket, "client namespace disconnect");
+                let reason = DisconnectReason::ClientNamespaceDisconnect;
+                self.leave(&mut self.local.shard(), &socket, reason);
                 true
             }
-            // An answer nobody waits for any more, or an error a client has no business sending: the
-            // reference ignores both.
-            Kind::Ack | Kind::BinaryAck | Kind::ConnectError | Kind::Connect => true,
+            Kind::Ack | Kind::BinaryAck => self.on_ack(&socket, packet),
+            // An error a client has no business sending: the reference ignores it.
+            Kind::ConnectError | Kind::Connect => true,
         }
     }
 
-    fn on_event(&self, socket: &Socket, packet: &Packet<'_>, attachments: &[Bytes]) -> bool {
-        let Some(name) = packet.event else {
+    fn on_ack(&self, socket: &Socket, packet: &Incoming<'_>) -> bool {
+        let owed = packet
+            .id
+            .and_then(|id| self.take_owed(socket.conn(), socket.space(), id));
+        // An answer nobody waits for any more is ignored, as in the reference.
+        if owed.is_none_or(|waiter| waiter.answer(socket.id(), Ok(packet.args))) {
+            return true;
+        }
+        self.misbehaved(socket.conn(), Misbehaviour::InvalidJson)
+    }
+
+    fn on_event(&self, socket: &Socket, packet: &Incoming<'_>) -> bool {
+        let Some(event) = &packet.event else {
             return true;
         };
-        let name = name.to_str();
-        let Some(handler) = socket.namespace().handler(&name) else {
-            // Checked all the same: a payload that is no JSON ends the session, heard or unheard.
-            return match packet.check(self.shared.limits.json_depth) {
-                Ok(()) => true,
-                Err(misbehaviour) => self.misbehaved(socket.conn(), misbehaviour),
-            };
-        };
-        let ack = packet.id.map(|id| Ack {
+        let (set, extras) = (&socket.space().set, socket.peek_extras());
+        let handler = set.handler(event);
+        let is_typed = handler.is_some()
+            && extras.is_none()
+            && set.on_any.is_empty()
+            && set.filters.is_empty();
+        // A payload that is no JSON ends the session, heard or unheard; a typed handler sees to it itself.
+        if !is_typed
+            && let Some(unchecked) = packet.unchecked
+            && let Err(misbehaviour) = unchecked.check(self.shared.limits.json_depth)
+        {
+            return self.misbehaved(socket.conn(), misbehaviour);
+        }
+        let mut ack = packet.id.map(|id| Ack {
             socket: socket.clone(),
             id,
         });
-        let call = AssertUnwindSafe(|| handler(socket, packet.args(attachments), ack));
-        match std::panic::catch_unwind(call) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) if error.is_invalid_json() => {
+        if !is_typed {
+            let own = extras.map(|extras| (extras.any(), extras.filters()));
+            let (any, filters) = own.unwrap_or_default();
+            for f in &set.on_any {
+                guard(socket, event, || f(socket, event, packet.args));
+            }
+            for f in any {
+                guard(socket, event, || f(socket, event, packet.args));
+            }
+            let own = filters.iter().map(|filter| &**filter);
+            for filter in set.filters.iter().map(|filter| &**filter).chain(own) {
+                let mut verdict = Ok(());
+                let ran = guard(socket, event, || {
+                    verdict = filter(socket, event, packet.args);
+                });
+                if let Err(error) = verdict {
+                    if let Some(ack) = ack.take() {
+                        ack.fail(&error);
+                    }
+                    let event = event.to_string();
+                    socket.failed(&HandlerError::Refused { event, error });
+                    return true;
+                }
+                if !ran {
+                    return true;
+                }
+            }
+        }
+        let own = extras.map(|extras| extras.take_handlers(event));
+        let own = own.iter().flatten();
+        // The first handler there is gives the ack.
+        for handler in handler.into_iter().chain(own) {
+            let call = Call {
+                event,
+                args: packet.args,
+                ack: ack.take(),
+            };
+            let mut result = Ok(());
+            guard(socket, event, || result = handler(socket, call));
+            let Err((error, ack)) = result else {
+                continue;
+            };
+            if error.is_invalid_json() {
                 return self.misbehaved(socket.conn(), Misbehaviour::InvalidJson);
             }
-            Ok(Err(error)) => {
-                tracing::debug!(event = %name, socket = %socket.id(), %error, "arguments do not fit the handler");
+            let error = error.to_string();
+            if let Some(ack) = ack {
+                ack.fail(&error);
             }
-            Err(_) => socket.handler_failed(),
+            let event = event.to_string();
+            socket.failed(&HandlerError::Arguments { event, error });
         }
         true
     }
-
-    /// A client asks for a namespace.
-    fn on_connect(self: &Rc<Self>, conn: ConnId, packet: &Packet<'_>) -> bool {
-        // Clients of the older protocol append a query.
-        let name = packet.namespace.split('?').next().unwrap_or_default();
-        if packet.check(self.shared.limits.json_depth).is_err() {
-            return self.misbehaved(conn, Misbehaviour::InvalidJson);
-        }
-        let (handshake, joined, known) = match self.sessions.borrow_mut().get(conn) {
-            Some(Session {
-                handshake,
-                upper: Upper::SocketIo(sio),
-                ..
-            }) => {
-                sio.connect_by = Millis::NEVER;
-                let known = sio.sockets.iter().any(|s| s.namespace_name() == name);
-                (handshake.clone(), sio.sockets.len(), known)
-            }
-            _ => return false,
-        };
-        self.schedule(&mut self.local.shard(), conn);
-        let Some(namespace) = self.shared.namespaces.get(name).cloned() else {
-            self.refuse(conn, name, "Invalid namespace");
-            return true;
-        };
-        if known {
-            return true;
-        }
-        if joined >= self.shared.limits.namespaces {
-            return self.misbehaved(conn, Misbehaviour::TooManyNamespaces);
-        }
-        let auth =
-            (!packet.payload.is_empty()).then(|| RawValue::from_string(packet.payload.to_owned()));
-        let Ok(auth) = auth.transpose() else {
-            return self.misbehaved(conn, Misbehaviour::InvalidJson);
-        };
-        let socket = Socket::new(
-            conn,
-            namespace.clone(),
-            handshake,
-            auth,
-            self.shared.clone(),
-        );
-        match admit(&namespace, &socket) {
-            Ok(()) => self.join(conn, &namespace, socket),
-            Err(message) if self.speaks_old(conn) => self.refuse_old(conn, name, &message),
-            Err(message) => self.refuse(conn, name, &message),
-        }
-        true
-    }
-
-    /// A client of the older protocol is in `/` from the beginning.
-    pub(crate) fn connect_to_root(self: &Rc<Self>, conn: ConnId) {
-        // The session goes on, whatever comes of it.
-        let _ = self.on_sio_packet(conn, &ROOT, &[]);
-    }
-
-    /// Whether a client speaks the protocol before version 5.
-    fn speaks_old(&self, conn: ConnId) -> bool {
-        let mut sessions = self.sessions.borrow_mut();
-        sessions
-            .get(conn)
-            .is_some_and(|s| s.engine.version() == Version::V3)
-    }
-
-    /// The socket is in: the client hears of it first, then the handlers do.
-    fn join(&self, conn: ConnId, namespace: &Arc<Namespace>, socket: Socket) {
-        let (id, old) = (socket.id(), self.speaks_old(conn));
-        let reply = wire::message(None, |out| {
-            let admission = Admission { sid: id.as_str() };
-            let admission = (!old).then_some(&admission);
-            encode_connect(out, &namespace.name, admission).map(|()| Vec::new())
-        });
-        match reply {
-            Ok(frame) => self.send_frame(conn, frame),
-            Err(error) => return tracing::error!(%error, "the admission cannot be encoded"),
-        }
-        if let Some(session) = self.sessions.borrow_mut().get(conn).and_then(Session::sio) {
-            session.sockets.push(socket.clone());
-        }
-        if let Err(error) = Shared::send(&self.shared, Op::Join(namespace.everybody(), conn)) {
-            tracing::error!(%error, "a socket could not join its namespace");
-        }
-        for handler in &namespace.on_connect {
-            if std::panic::catch_unwind(AssertUnwindSafe(|| handler(&socket))).is_err() {
-                return socket.handler_failed();
-            }
-        }
-    }
-
-    fn refuse(&self, conn: ConnId, namespace: &str, message: &str) {
-        let reply = wire::message(None, |out| {
-            encode_connect_error(out, namespace, message, None::<&()>).map(|()| Vec::new())
-        });
-        if let Ok(frame) = reply {
-            self.send_frame(conn, frame);
-        }
-    }
-
-    /// As [`refuse`](Self::refuse), in the older protocol: the error is the bare message.
-    fn refuse_old(&self, conn: ConnId, namespace: &str, message: &str) {
-        let reply = wire::message(None, |out| {
-            out.put_u8(Kind::ConnectError.digit());
-            if namespace != "/" {
-                out.put_slice(namespace.as_bytes());
-                out.put_u8(b',');
-            }
-            serde_json::to_writer(out.writer(), message)?;
-            Ok(Vec::new())
-        });
-        if let Ok(frame) = reply {
-            self.send_frame(conn, frame);
-        }
-    }
-
-    /// A socket leaves its namespace; its session goes on.
-    pub(crate) fn leave(&self, socket: &Socket, reason: &str) {
-        let conn = socket.conn();
-        if let Some(session) = self.sessions.borrow_mut().get(conn).and_then(Session::sio) {
-            session.sockets.retain(|s| s.id() != socket.id());
-        }
-        let everybody = socket.namespace().everybody();
-        if let Err(error) = Shared::send(&self.shared, Op::Leave(everybody, conn)) {
-            tracing::error!(%error, "a socket could not leave its namespace");
-        }
-        socket.ended(reason);
-    }
-}
-
-/// Asks the namespace's middleware, in order.
-fn admit(namespace: &Namespace, socket: &Socket) -> Result<(), String> {
-    for middleware in &namespace.middleware {
-        let call = AssertUnwindSafe(|| middleware(socket));
-        std::panic::catch_unwind(call).unwrap_or_else(|_| Err("internal error".to_owned()))?;
-    }
-    Ok(())
 }

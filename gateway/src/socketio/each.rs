@@ -11,11 +11,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ringside_core::{Class, Compose, ConnId, Outbox};
-use ringside_proto::{engineio::PacketKind, socketio::encode_event, ws, ws::OpCode};
+use ringside_core::{Class, Compose, ConnId, Frame, Outbox};
+use ringside_proto::{ws, ws::OpCode};
 
 use super::{EmitError, Room};
-use crate::sink::{BINARY, TEXT};
+use crate::{
+    sink::{BINARY, TEXT},
+    wire::{Parser, Stamp},
+};
 
 /// Gives each member of a room its own bytes.
 ///
@@ -28,13 +31,24 @@ pub trait EachBytes: Send + Sync {
 /// Takes the length and the pieces of one member's bytes.
 pub type SendPieces<'s> = dyn FnMut(usize, &mut dyn Iterator<Item = &[u8]>) + 's;
 
-/// An event's text, made once, and who knows its bytes.
+/// An event without its bytes, made once, and who knows them.
 pub(crate) struct ComposedEvent {
-    header: [u8; 10],
-    header_len: usize,
-    text: Vec<u8>,
+    around: Around,
     each: Arc<dyn EachBytes>,
 }
+
+/// What stands around the bytes.
+enum Around {
+    /// A text of its own before them.
+    Json { frame: Frame },
+    /// The rest of the same message, before and behind them.
+    Msgpack { before: Vec<u8>, after: Vec<u8> },
+}
+
+/// msgpack: bytes of none, then the key `nsp`, which is what follows an event's arguments.
+const NO_BYTES: &[u8] = b"\xc4\x00\xa3nsp";
+/// msgpack: bytes, and how many in the next four.
+const BYTES: u8 = 0xc6;
 
 impl ComposedEvent {
     pub(crate) fn new(
@@ -42,28 +56,48 @@ impl ComposedEvent {
         event: &str,
         each: Arc<dyn EachBytes>,
     ) -> Result<Self, EmitError> {
-        let mut text = vec![PacketKind::Message.digit()];
-        let nsp = &room.namespace.name;
-        encode_event(&mut text, nsp, None, event, &Bytes::new(), None)?;
-        let bytes = ws::server_header(OpCode::Text, text.len());
-        let mut header = [0; 10];
-        header[..bytes.len()].copy_from_slice(&bytes);
-        Ok(Self {
-            header,
-            header_len: bytes.len(),
-            text,
-            each,
-        })
+        let (parser, nsp) = (room.shared.parser, &room.space.name);
+        let frame = parser.event(Stamp::default(), nsp, None, event, &Bytes::new())?;
+        let around = match parser {
+            Parser::Json => Around::Json { frame },
+            Parser::Msgpack => {
+                let packet = frame.payload();
+                let found = packet
+                    .windows(NO_BYTES.len())
+                    .rposition(|at| at == NO_BYTES);
+                // The encoder has just written it.
+                let at = found.unwrap_or(packet.len());
+                Around::Msgpack {
+                    before: packet[..at].to_vec(),
+                    after: packet.get(at + 2..).unwrap_or_default().to_vec(),
+                }
+            }
+        };
+        Ok(Self { around, each })
     }
 }
 
 impl Compose for ComposedEvent {
     fn compose(&self, conn: ConnId, outbox: &mut Outbox<'_>) {
-        self.each.each(conn, &mut |len, pieces| {
-            let header = &self.header[..self.header_len];
-            outbox.message(Class::Reliable, TEXT, header, [&self.text[..]]);
-            let header = ws::server_header(OpCode::Binary, len);
-            outbox.message(Class::Reliable, BINARY, &header, pieces);
+        self.each.each(conn, &mut |len, pieces| match &self.around {
+            Around::Json { frame } => {
+                // The text alone: the empty bytes it was made with stand behind it.
+                if let Some(text) = frame.messages().next() {
+                    let (header, text) = text.wire.split_at(text.header_len);
+                    outbox.message(Class::Reliable, TEXT, header, [text]);
+                }
+                let header = ws::server_header(OpCode::Binary, len);
+                outbox.message(Class::Reliable, BINARY, &header, pieces);
+            }
+            Around::Msgpack { before, after } => {
+                let [a, b, c, d] = (len as u32).to_be_bytes();
+                let marker = [BYTES, a, b, c, d];
+                let all = before.len() + marker.len() + len + after.len();
+                let header = ws::server_header(OpCode::Binary, all);
+                let pieces = [&before[..], &marker].into_iter().chain(pieces);
+                let pieces = pieces.chain([&after[..]]);
+                outbox.message(Class::Reliable, BINARY, &header, pieces);
+            }
         });
     }
 }

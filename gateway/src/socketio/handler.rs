@@ -4,30 +4,88 @@
 //! |---|---|---|
 //! | `on` | `Fn(&Socket, T) -> R` | `R`, at once |
 //! | `on_async` | `Fn(Socket, T) -> impl Future<Output = R>` | `R`, when it is ready |
+//! | `on_runtime` | the same, `Send`, on another runtime | `R`, when it is ready |
 //! | `on_raw` | `Fn(&Socket, Args<'_>, Option<Ack>)` | whenever [`Ack::send`] is called |
 //!
 //! `T` takes the arguments as [`Args::parse`] does: a tuple one each, `()` none, anything else the
 //! first. Promises: handlers of one socket start in the order their messages came, each is polled to
 //! its first await before the next starts, and the read loop waits for none of them. Arguments that do
-//! not fit `T` are counted and logged; a panic closes that socket and no other.
+//! not fit `T` give the ack an `{error}` and are counted; a panic closes that socket and no other. A poll
+//! of more than [`SLOW`] is counted and logged with its event, for all sockets of the shard wait for it.
 
 use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use ringside_core::{Class, Frame};
-use ringside_proto::socketio::{Args, ArgsError, encode_ack};
+use ringside_proto::socketio::{Args, ArgsError};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{EmitError, RawArgs, Socket};
-use crate::{shared::Op, wire};
+use crate::{
+    env::Stopwatch,
+    shared::{Op, Shared},
+};
+
+/// How long a handler may keep its shard, from one await to the next: 5 ms is a tenth of a game's tick.
+const SLOW: Duration = Duration::from_millis(5);
 
 /// A handler with its types erased.
 pub(crate) type Handler =
-    Arc<dyn Fn(&Socket, Args<'_>, Option<Ack>) -> Result<(), ArgsError> + Send + Sync>;
+    Arc<dyn Fn(&Socket, Call<'_>) -> Result<(), (ArgsError, Option<Ack>)> + Send + Sync>;
+
+/// An event for a handler.
+pub(crate) struct Call<'a> {
+    pub(crate) event: &'a str,
+    pub(crate) args: Args<'a>,
+    pub(crate) ack: Option<Ack>,
+}
+
+/// Why an event was not handled.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum HandlerError {
+    /// The arguments do not fit the handler's type.
+    Arguments {
+        /// The event.
+        event: String,
+        /// What does not fit.
+        error: String,
+    },
+    /// A filter ([`Namespace::use_packet`](super::Namespace::use_packet)) refused it.
+    Refused {
+        /// The event.
+        event: String,
+        /// The filter's word.
+        error: String,
+    },
+    /// The handler panicked: its socket is being closed.
+    Panicked {
+        /// The event.
+        event: String,
+    },
+}
+
+impl std::fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Arguments { event, error } => {
+                write!(
+                    f,
+                    "the arguments of {event:?} do not fit its handler: {error}"
+                )
+            }
+            Self::Refused { event, error } => write!(f, "{event:?} was refused: {error}"),
+            Self::Panicked { event } => write!(f, "the handler of {event:?} panicked"),
+        }
+    }
+}
+
+impl std::error::Error for HandlerError {}
 
 /// The sender of an event waits for this answer. Dropping it answers nothing.
 #[derive(Debug)]
@@ -38,25 +96,41 @@ pub struct Ack {
 
 impl Ack {
     /// Answers; a tuple is spread over the callback's parameters.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
     pub fn send<T: Serialize + ?Sized>(self, args: &T) -> Result<(), EmitError> {
         let frame = self.frame(args)?;
-        self.socket
-            .send(Op::Unicast(self.socket.conn(), Class::Reliable, frame))
+        self.push(frame)
     }
 
     pub(crate) fn frame<T: Serialize + ?Sized>(&self, args: &T) -> Result<Frame, EmitError> {
-        let nsp = self.socket.namespace_name();
-        Ok(wire::message(None, |out| {
-            encode_ack(out, nsp, self.id, args)
-        })?)
+        let parser = self.socket.shared().parser;
+        Ok(parser.ack(self.socket.namespace_name(), self.id, args)?)
     }
 
     /// Answers with arguments as they came.
+    ///
+    /// # Errors
+    /// As [`Socket::emit`].
     pub fn send_raw(self, args: &RawArgs) -> Result<(), EmitError> {
-        let nsp = self.socket.namespace_name();
-        let frame = wire::message(None, |out| args.encode_ack(out, nsp, self.id))?;
-        self.socket
-            .send(Op::Unicast(self.socket.conn(), Class::Reliable, frame))
+        let parser = self.socket.shared().parser;
+        let frame = parser.ack_raw(self.socket.namespace_name(), self.id, args)?;
+        self.push(frame)
+    }
+
+    /// Answers that it went wrong: `{"error": message}`.
+    pub(crate) fn fail(self, message: &str) {
+        #[derive(Serialize)]
+        struct Failure<'a> {
+            error: &'a str,
+        }
+        answer(Some(self), &Failure { error: message });
+    }
+
+    fn push(&self, frame: Frame) -> Result<(), EmitError> {
+        let conn = self.socket.conn();
+        self.socket.push(Op::Unicast(conn, Class::Reliable, frame))
     }
 }
 
@@ -69,13 +143,24 @@ fn answer<R: Serialize>(ack: Option<Ack>, result: &R) {
     }
 }
 
+/// Parses the arguments, or gives the ack back with the error.
+fn parse<'a, T: DeserializeOwned>(
+    call: Call<'a>,
+) -> Result<(T, &'a str, Option<Ack>), (ArgsError, Option<Ack>)> {
+    match call.args.parse() {
+        Ok(args) => Ok((args, call.event, call.ack)),
+        Err(error) => Err((error, call.ack)),
+    }
+}
+
 pub(crate) fn sync<T, R>(f: impl Fn(&Socket, T) -> R + Send + Sync + 'static) -> Handler
 where
     T: DeserializeOwned,
     R: Serialize,
 {
-    Arc::new(move |socket, args, ack| {
-        let result = f(socket, args.parse()?);
+    Arc::new(move |socket, call| {
+        let (args, _, ack) = parse(call)?;
+        let result = f(socket, args);
         answer(ack, &result);
         Ok(())
     })
@@ -87,33 +172,91 @@ where
     F: Future + 'static,
     F::Output: Serialize,
 {
-    Arc::new(move |socket, args, ack| {
-        let future = f(socket.clone(), args.parse()?);
-        run(socket.clone(), async move { answer(ack, &future.await) });
+    Arc::new(move |socket, call| {
+        let (args, event, ack) = parse(call)?;
+        let future = f(socket.clone(), args);
+        run(socket, event, async move { answer(ack, &future.await) });
+        Ok(())
+    })
+}
+
+pub(crate) fn elsewhere<T, F>(
+    runtime: tokio::runtime::Handle,
+    f: impl Fn(Socket, T) -> F + Send + Sync + 'static,
+) -> Handler
+where
+    T: DeserializeOwned,
+    F: Future + Send + 'static,
+    F::Output: Serialize + Send,
+{
+    Arc::new(move |socket, call| {
+        let (args, _, ack) = parse(call)?;
+        let future = f(socket.clone(), args);
+        let (task, socket) = (runtime.spawn(future), socket.clone());
+        runtime.spawn(async move {
+            match task.await {
+                Ok(result) => answer(ack, &result),
+                Err(error) if error.is_panic() => socket.handler_failed(),
+                Err(_) => {}
+            }
+        });
         Ok(())
     })
 }
 
 pub(crate) fn raw(f: impl Fn(&Socket, Args<'_>, Option<Ack>) + Send + Sync + 'static) -> Handler {
-    Arc::new(move |socket, args, ack| {
-        f(socket, args, ack);
+    Arc::new(move |socket, call| {
+        f(socket, call.args, call.ack);
         Ok(())
     })
 }
 
+/// Runs what an application gave us; a panic in it closes the socket. Whether it ran to its end.
+pub(crate) fn guard(socket: &Socket, event: &str, call: impl FnOnce()) -> bool {
+    let watch = Stopwatch::start();
+    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_ok();
+    note_if_slow(socket.shared(), event, watch);
+    if !ran {
+        socket.handler_failed();
+        socket.failed(&HandlerError::Panicked {
+            event: event.to_owned(),
+        });
+    }
+    ran
+}
+
+#[inline]
+pub(crate) fn note_if_slow(shared: &Shared, event: &str, watch: Stopwatch) {
+    let took = watch.elapsed();
+    if took > SLOW {
+        shared.count(|counters| counters.slow_handlers += 1);
+        tracing::warn!(
+            event,
+            ?took,
+            "a handler kept its shard from all other sockets"
+        );
+    }
+}
+
 /// Polls a handler's future once, here and now; what remains goes on as a task of the shard.
-fn run(socket: Socket, future: impl Future<Output = ()> + 'static) {
+pub(crate) fn run(socket: &Socket, event: &str, future: impl Future<Output = ()> + 'static) {
     let mut future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
     // The task polls again as soon as it starts, and then registers its own waker.
     let mut cx = Context::from_waker(Waker::noop());
     if future.as_mut().poll(&mut cx).is_pending() {
-        tokio::task::spawn_local(Guarded { socket, future });
+        let (socket, event) = (socket.clone(), event.into());
+        tokio::task::spawn_local(Guarded {
+            socket,
+            event,
+            future,
+        });
     }
 }
 
 /// A handler's future; a panic in it closes its socket.
 struct Guarded {
     socket: Socket,
+    event: Box<str>,
     future: Pin<Box<dyn Future<Output = ()>>>,
 }
 
@@ -121,12 +264,12 @@ impl Future for Guarded {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let future = &mut self.future;
-        let polled =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        polled.unwrap_or_else(|_| {
-            self.socket.handler_failed();
-            Poll::Ready(())
-        })
+        let (socket, event) = (self.socket.clone(), self.event.clone());
+        let mut polled = Poll::Pending;
+        let ran = guard(&socket, &event, || polled = self.future.as_mut().poll(cx));
+        match ran {
+            true => polled,
+            false => Poll::Ready(()),
+        }
     }
 }

@@ -9,15 +9,28 @@ use std::sync::Arc;
 use ringside_core::Class;
 use serde::Serialize;
 
-use super::{Ack, EachBytes, EmitError, Room, Socket, each::ComposedEvent};
-use crate::{shared::Op, wire};
+use super::{Ack, EachBytes, EmitError, Room, Socket, each::ComposedEvent, origin::Origin};
+use crate::{shared::Op, wire::Stamp};
 
 /// The way from one thread to all sockets.
 #[derive(Debug)]
-pub struct Publisher(pub(crate) ringside_core::Publisher);
+pub struct Publisher {
+    core: ringside_core::Publisher,
+    origin: Origin,
+}
 
 impl Publisher {
+    pub(crate) fn new(core: ringside_core::Publisher) -> Self {
+        Self {
+            core,
+            origin: Origin::new(),
+        }
+    }
+
     /// Sends an event to everybody in a room: encoded once.
+    ///
+    /// # Errors
+    /// [`EmitError`]: nothing was sent, to anybody.
     pub fn emit<T: Serialize + ?Sized>(
         &mut self,
         room: &Room,
@@ -25,10 +38,15 @@ impl Publisher {
         event: &str,
         args: &T,
     ) -> Result<(), EmitError> {
-        self.send(Op::Publish(&room.topic, class, room.frame(event, args)?))
+        let mark = room.shared.mark(class, || self.origin.mark());
+        let frame = room.frame(mark, event, args)?;
+        self.send(Op::Publish(&room.topic, class, frame))
     }
 
     /// Sends an event to one socket.
+    ///
+    /// # Errors
+    /// [`EmitError`]: nothing was sent.
     pub fn emit_to<T: Serialize + ?Sized>(
         &mut self,
         socket: &Socket,
@@ -36,10 +54,9 @@ impl Publisher {
         event: &str,
         args: &T,
     ) -> Result<(), EmitError> {
-        let nsp = socket.namespace_name();
-        let frame = wire::message(None, |out| {
-            ringside_proto::socketio::encode_event(out, nsp, None, event, args, None)
-        })?;
+        let (nsp, parser) = (socket.namespace_name(), socket.shared().parser);
+        let stamp = Stamp::one(socket.shared().mark(class, || self.origin.mark()));
+        let frame = parser.event(stamp, nsp, None, event, args)?;
         self.send(Op::Unicast(socket.conn(), class, frame))
     }
 
@@ -58,10 +75,9 @@ impl Publisher {
         let Some(first) = sockets.peek() else {
             return Ok(());
         };
-        let nsp = first.namespace_name();
-        let frame = wire::message(None, |out| {
-            ringside_proto::socketio::encode_event(out, nsp, None, event, args, None)
-        })?;
+        let (nsp, parser) = (first.namespace_name(), first.shared().parser);
+        let stamp = Stamp::one(first.shared().mark(class, || self.origin.mark()));
+        let frame = parser.event(stamp, nsp, None, event, args)?;
         sockets.try_for_each(|socket| self.send(Op::Unicast(socket.conn(), class, frame.clone())))
     }
 
@@ -73,10 +89,13 @@ impl Publisher {
         each: Arc<dyn EachBytes>,
     ) -> Result<(), EmitError> {
         let composed = Arc::new(ComposedEvent::new(room, event, each)?);
-        Ok(self.0.publish_composed(&room.topic, composed)?)
+        Ok(self.core.publish_composed(&room.topic, composed)?)
     }
 
     /// Answers an event, in order with everything else this publisher sends.
+    ///
+    /// # Errors
+    /// [`EmitError`]: nothing was sent.
     pub fn acknowledge<T: Serialize + ?Sized>(
         &mut self,
         ack: Ack,
@@ -87,21 +106,27 @@ impl Publisher {
     }
 
     /// Has a socket join a room: it gets this publisher's later events, not its earlier ones.
+    ///
+    /// # Errors
+    /// [`EmitError::Busy`].
     pub fn join(&mut self, room: &Room, socket: &Socket) -> Result<(), EmitError> {
         self.send(Op::Join(&room.topic, socket.conn()))
     }
 
     /// Has a socket leave a room.
+    ///
+    /// # Errors
+    /// [`EmitError::Busy`].
     pub fn leave(&mut self, room: &Room, socket: &Socket) -> Result<(), EmitError> {
         self.send(Op::Leave(&room.topic, socket.conn()))
     }
 
     /// Sends everything so far: call it at the end of the tick.
     pub fn flush(&mut self) {
-        self.0.flush();
+        self.core.flush();
     }
 
     fn send(&mut self, op: Op<'_>) -> Result<(), EmitError> {
-        op.publish(&mut self.0).map_err(EmitError::from)
+        op.publish(&mut self.core).map_err(EmitError::from)
     }
 }

@@ -6,54 +6,24 @@
 
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use ringside_core::{Class, ConnId};
-use ringside_proto::{
-    close::CloseReason,
-    socketio::{encode_disconnect, encode_event},
-};
-use serde::Serialize;
+use ringside_core::{Class, ConnId, Frame, Topic};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use super::{EmitError, Handshake, Namespace, RawArgs, Target};
+use super::{
+    AckError, Answer, DisconnectReason, EmitError, Handshake, Mark, RawArgs, Rooms, SocketId,
+    Target,
+    extras::Extras,
+    local::{self, ask_shard},
+    origin,
+    recovery::Ticket,
+    space::Space,
+};
 use crate::{
-    env,
     shard::Remote,
     shared::{Op, Shared},
-    wire,
+    wire::Stamp,
 };
-
-/// A socket's id: 20 characters, unguessable, another one for each connection and namespace.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SocketId([u8; 20]);
-
-impl SocketId {
-    fn new() -> Self {
-        let mut random = [0; 15];
-        env::fill(&mut random);
-        let mut text = [0; 20];
-        let written = BASE64_URL_SAFE_NO_PAD.encode_slice(random, &mut text);
-        debug_assert_eq!(written, Ok(20));
-        Self(text)
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-impl std::fmt::Display for SocketId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl std::fmt::Debug for SocketId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// A client in a namespace. See the module's documentation.
 #[derive(Clone)]
@@ -62,13 +32,24 @@ pub struct Socket(Arc<Inner>);
 struct Inner {
     id: SocketId,
     conn: ConnId,
-    namespace: Arc<Namespace>,
+    space: Arc<Space>,
     handshake: Arc<Handshake>,
     /// What the client sent with its request to join, if anything.
     auth: Option<Box<RawValue>>,
     shared: Arc<Shared>,
+    /// What it may be recovered by.
+    ticket: Option<Box<Ticket>>,
+    extras: OnceLock<Arc<Extras>>,
     /// Why it is over, once it is.
-    ended: OnceLock<Box<str>>,
+    ended: OnceLock<DisconnectReason>,
+}
+
+/// What a socket is made from.
+pub(crate) struct Entry {
+    pub(crate) conn: ConnId,
+    pub(crate) space: Arc<Space>,
+    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) auth: Option<Box<RawValue>>,
 }
 
 /// Bytes of a socket, shared by its handles.
@@ -76,26 +57,62 @@ struct Inner {
 pub(crate) const BYTES: usize = size_of::<Inner>();
 
 impl Socket {
-    pub(crate) fn new(
-        conn: ConnId,
-        namespace: Arc<Namespace>,
-        handshake: Arc<Handshake>,
-        auth: Option<Box<RawValue>>,
+    pub(crate) fn new(entry: Entry, shared: Arc<Shared>) -> Self {
+        let ticket = shared
+            .recovery
+            .map(|_| Box::new(Ticket::new(SocketId::new(entry.conn))));
+        Self::make(
+            SocketId::new(entry.conn),
+            entry,
+            shared,
+            ticket,
+            OnceLock::new(),
+        )
+    }
+
+    /// A socket that comes back.
+    pub(crate) fn come_back(
+        id: SocketId,
+        entry: Entry,
         shared: Arc<Shared>,
+        ticket: Ticket,
+        extras: Option<Arc<Extras>>,
     ) -> Self {
-        let (id, ended) = (SocketId::new(), OnceLock::new());
+        let held = OnceLock::new();
+        if let Some(extras) = extras {
+            // Empty until here.
+            let _ = held.set(extras);
+        }
+        Self::make(id, entry, shared, Some(Box::new(ticket)), held)
+    }
+
+    fn make(
+        id: SocketId,
+        entry: Entry,
+        shared: Arc<Shared>,
+        ticket: Option<Box<Ticket>>,
+        extras: OnceLock<Arc<Extras>>,
+    ) -> Self {
+        let Entry {
+            conn,
+            space,
+            handshake,
+            auth,
+        } = entry;
         Self(Arc::new(Inner {
             id,
             conn,
-            namespace,
+            space,
             handshake,
             auth,
             shared,
-            ended,
+            ticket,
+            extras,
+            ended: OnceLock::new(),
         }))
     }
 
-    /// Its id.
+    /// Its id, which is also the name of a room that only it is in.
     pub fn id(&self) -> SocketId {
         self.0.id
     }
@@ -107,14 +124,25 @@ impl Socket {
 
     /// What the client sent to be admitted to this namespace: `{}` if it sent nothing.
     pub fn auth(&self) -> &RawValue {
-        static NOTHING: LazyLock<Box<RawValue>> =
-            LazyLock::new(|| RawValue::from_string("{}".to_owned()).expect("an empty object"));
-        self.0.auth.as_deref().unwrap_or(&NOTHING)
+        self.0.auth.as_deref().unwrap_or(nothing())
+    }
+
+    /// What the client sent to be admitted, as a `T`.
+    ///
+    /// # Errors
+    /// It is no `T`.
+    pub fn parse_auth<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.auth().get())
+    }
+
+    /// The handshake as Node's `socket.handshake` shows it: headers, query, auth, address and times.
+    pub fn handshake_object(&self) -> serde_json::Value {
+        self.0.handshake.object(self.auth())
     }
 
     /// The name of its namespace.
     pub fn namespace_name(&self) -> &str {
-        &self.0.namespace.name
+        &self.0.space.name
     }
 
     /// Whether it is still connected, as far as this thread can know.
@@ -122,72 +150,194 @@ impl Socket {
         self.0.ended.get().is_none()
     }
 
-    /// Sends an event to this client.
+    /// Why it is no longer connected.
+    pub fn disconnect_reason(&self) -> Option<DisconnectReason> {
+        self.0.ended.get().copied()
+    }
+
+    /// Whether it came back after its connection was lost, with its id, rooms and data, and without
+    /// having missed anything ([`Builder::recovery`](crate::Builder::recovery)).
+    pub fn recovered(&self) -> bool {
+        self.0
+            .ticket
+            .as_ref()
+            .is_some_and(|ticket| ticket.recovered)
+    }
+
+    /// Sends an event to this client. A tuple is spread over the listener's parameters.
+    ///
+    /// # Errors
+    /// [`EmitError`]: nothing was sent.
     pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Result<(), EmitError> {
         self.emit_class(Class::Reliable, event, args)
     }
 
+    /// Sends an event named `message`.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    pub fn send<T: Serialize + ?Sized>(&self, args: &T) -> Result<(), EmitError> {
+        self.emit("message", args)
+    }
+
     /// Sends an event to this client, with a delivery class.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
     pub fn emit_class<T: Serialize + ?Sized>(
         &self,
         class: Class,
         event: &str,
         args: &T,
     ) -> Result<(), EmitError> {
-        let nsp = self.namespace_name();
-        let frame = wire::message(None, |out| encode_event(out, nsp, None, event, args, None))?;
-        self.send(Op::Unicast(self.0.conn, class, frame))
+        let (nsp, stamp) = (self.namespace_name(), Stamp::one(self.mark(class)));
+        let frame = self.0.shared.parser.event(stamp, nsp, None, event, args)?;
+        self.emit_frame(class, event, frame)
     }
 
     /// Sends an event with arguments as they came.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
     pub fn emit_raw(&self, event: &str, args: &RawArgs) -> Result<(), EmitError> {
-        let nsp = self.namespace_name();
-        let frame = wire::message(None, |out| args.encode_event(out, nsp, event))?;
-        self.send(Op::Unicast(self.0.conn, Class::Reliable, frame))
+        let (nsp, stamp) = (
+            self.namespace_name(),
+            Stamp::one(self.mark(Class::Reliable)),
+        );
+        let frame = self.0.shared.parser.event_raw(stamp, nsp, event, args)?;
+        self.emit_frame(Class::Reliable, event, frame)
+    }
+
+    fn emit_frame(&self, class: Class, event: &str, frame: Frame) -> Result<(), EmitError> {
+        self.show_outgoing(event, &frame);
+        self.push(Op::Unicast(self.0.conn, class, frame))
+    }
+
+    /// Sends an event and waits for the client's answer, for as long as
+    /// [`Limits::ack_ms`](crate::Limits::ack_ms) says. The event is sent now, not when the future is
+    /// first polled.
+    ///
+    /// ```no_run
+    /// # async fn ask(socket: ringside_gateway::Socket) -> Result<(), ringside_gateway::AckError> {
+    /// let agreed: bool = socket.emit_with_ack("proposal", &("draw?", 30)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn emit_with_ack<R: DeserializeOwned + Send + 'static>(
+        &self,
+        event: &str,
+        args: &(impl Serialize + ?Sized),
+    ) -> Answer<Result<R, AckError>> {
+        self.timeout(self.0.shared.limits.ack_timeout())
+            .emit_with_ack(event, args)
     }
 
     /// Everybody in the namespace, this client included.
     pub fn everybody(&self) -> Target {
-        Target::everybody(self.0.shared.clone(), self.0.namespace.clone())
+        Target::everybody(self.0.shared.clone(), self.0.space.clone())
     }
 
     /// Everybody in the namespace but this client.
     pub fn broadcast(&self) -> Target {
-        Target::everybody(self.0.shared.clone(), self.0.namespace.clone()).except(self.0.conn)
+        self.everybody().except_conn(self.0.conn)
     }
 
-    /// Everybody in a room but this client.
-    pub fn to(&self, room: &str) -> Target {
-        Target::room(self.0.shared.clone(), self.0.namespace.clone(), room).except(self.0.conn)
+    /// Everybody in these rooms but this client; each once.
+    pub fn to(&self, rooms: impl Rooms) -> Target {
+        self.broadcast().to(rooms)
     }
 
-    /// Joins a room.
-    pub fn join(&self, room: &str) -> Result<(), EmitError> {
-        let topic = self.0.namespace.room(&self.0.shared.core, room)?;
-        self.send(Op::Join(&topic, self.0.conn))
+    /// The same as [`to`](Self::to).
+    pub fn in_(&self, rooms: impl Rooms) -> Target {
+        self.to(rooms)
     }
 
-    /// Leaves a room.
-    pub fn leave(&self, room: &str) -> Result<(), EmitError> {
-        let topic = self.0.namespace.room(&self.0.shared.core, room)?;
-        self.send(Op::Leave(&topic, self.0.conn))
+    /// Everybody but this client and whoever is in these rooms.
+    pub fn except(&self, rooms: impl Rooms) -> Target {
+        self.broadcast().except(rooms)
+    }
+
+    /// The same as [`broadcast`](Self::broadcast), on this server only.
+    pub fn local(&self) -> Target {
+        self.broadcast().local()
+    }
+
+    /// Joins rooms; beyond [`Limits::rooms`](crate::Limits::rooms) it has no effect.
+    ///
+    /// # Errors
+    /// [`EmitError::Disconnected`], [`EmitError::Busy`], [`EmitError::TooManyRooms`].
+    pub fn join(&self, rooms: impl Rooms) -> Result<(), EmitError> {
+        let conn = self.0.conn;
+        self.each_room(rooms, |topic| self.push(Op::Join(topic, conn)))
+    }
+
+    /// Leaves rooms.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub fn leave(&self, rooms: impl Rooms) -> Result<(), EmitError> {
+        let conn = self.0.conn;
+        self.each_room(rooms, |topic| self.push(Op::Leave(topic, conn)))
+    }
+
+    fn each_room(
+        &self,
+        rooms: impl Rooms,
+        act: impl Fn(&Topic) -> Result<(), EmitError>,
+    ) -> Result<(), EmitError> {
+        let mut result = Ok(());
+        rooms.each(&mut |room| {
+            if result.is_ok() {
+                let topic = self.0.space.room(&self.0.shared.core, room);
+                result = topic.map_err(EmitError::from).and_then(|topic| act(&topic));
+            }
+        });
+        result
+    }
+
+    /// The rooms it is in, without the one that bears its id. In order with this thread's joins.
+    ///
+    /// # Errors
+    /// [`EmitError::Disconnected`], also when the gateway ends meanwhile; [`EmitError::Busy`].
+    pub fn rooms(&self) -> Answer<Result<Vec<String>, EmitError>> {
+        let (conn, space) = (self.0.conn, self.0.space.clone());
+        ask_shard(&self.0.shared, conn.shard(), move |_, core| {
+            local::rooms_of(core, conn, &space)
+        })
+    }
+
+    /// The transport its session uses now: `polling`, `websocket`.
+    ///
+    /// # Errors
+    /// As [`rooms`](Self::rooms).
+    pub fn transport(&self) -> Answer<Result<&'static str, EmitError>> {
+        let conn = self.0.conn;
+        let name = ask_shard(&self.0.shared, conn.shard(), move |shard, _| {
+            let mut sessions = shard.sessions.borrow_mut();
+            sessions
+                .get(conn)
+                .map(|session| session.engine.transport().name())
+        });
+        Answer::new(async move { name.await?.ok_or(EmitError::Disconnected) })
     }
 
     /// Leaves this namespace, after what was sent before; the client's other namespaces stay.
+    ///
+    /// # Errors
+    /// [`EmitError::Disconnected`], [`EmitError::Busy`].
     pub fn disconnect(&self) -> Result<(), EmitError> {
-        let nsp = self.namespace_name();
-        let frame = wire::message(None, |out| encode_disconnect(out, nsp).map(|()| Vec::new()))?;
-        self.send(Op::Unicast(self.0.conn, Class::Reliable, frame))?;
         let socket = self.clone();
-        let leave =
-            Remote::message(move |shard, _| shard.leave(&socket, "server namespace disconnect"));
-        self.send(Op::App(self.0.conn.shard(), leave))
+        let leave = Remote::message(move |shard, core| shard.expel(core, &socket));
+        self.push(Op::App(self.0.conn.shard(), leave))
     }
 
     /// Ends the client's connection, with all its namespaces, after what was sent before.
+    ///
+    /// # Errors
+    /// [`EmitError::Disconnected`], [`EmitError::Busy`].
     pub fn disconnect_client(&self) -> Result<(), EmitError> {
-        let code = CloseReason::ClosedByServer.entry().code.0;
-        self.send(Op::Disconnect(self.0.conn, code))
+        let conn = self.0.conn;
+        let end = Remote::message(move |shard, core| shard.expel_client(core, conn));
+        self.push(Op::App(conn.shard(), end))
     }
 
     /// The connection it travels on, which several namespaces may share: what an
@@ -196,37 +346,58 @@ impl Socket {
         self.0.conn
     }
 
-    pub(crate) fn namespace(&self) -> &Arc<Namespace> {
-        &self.0.namespace
+    pub(crate) fn space(&self) -> &Arc<Space> {
+        &self.0.space
     }
 
-    pub(crate) fn send(&self, op: Op<'_>) -> Result<(), EmitError> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    pub(crate) fn ticket(&self) -> Option<&Ticket> {
+        self.0.ticket.as_deref()
+    }
+
+    pub(crate) fn extras(&self) -> &Arc<Extras> {
+        self.0.extras.get_or_init(Arc::default)
+    }
+
+    pub(crate) fn peek_extras(&self) -> Option<&Arc<Extras>> {
+        self.0.extras.get()
+    }
+
+    pub(crate) fn push(&self, op: Op<'_>) -> Result<(), EmitError> {
         if !self.is_connected() {
             return Err(EmitError::Disconnected);
         }
         self.0.shared.send(op)
     }
 
-    /// A handler of this socket panicked: it ends, and nobody else.
-    pub(crate) fn handler_failed(&self) {
-        tracing::error!(socket = %self.0.id, "a handler panicked; its socket is closed");
-        let code = CloseReason::HandlerFailed.entry().code.0;
-        // A full queue: the socket then lives on until its next trouble, which is no harm.
-        let _ = self.send(Op::Disconnect(self.0.conn, code));
+    /// The position of an event that is sent now, if it can be recovered.
+    pub(crate) fn mark(&self, class: Class) -> Option<Mark> {
+        self.0.shared.mark(class, origin::mark_here)
     }
 
-    /// It is over: runs the namespace's handlers, once.
-    pub(crate) fn ended(&self, reason: &str) {
-        if self.0.ended.set(reason.into()).is_err() {
-            return;
-        }
-        for handler in &self.0.namespace.on_disconnect {
-            let call = std::panic::AssertUnwindSafe(|| handler(self, reason));
-            if std::panic::catch_unwind(call).is_err() {
-                tracing::error!(socket = %self.0.id, "a disconnect handler panicked");
+    fn show_outgoing(&self, event: &str, frame: &Frame) {
+        local::show_outgoing(&self.0.shared, &self.0.space, event, frame);
+        if let Some(extras) = self.peek_extras() {
+            for f in extras.outgoing() {
+                local::with_args(self.0.shared.parser, frame, |args| f(event, args));
             }
         }
     }
+
+    /// It is over; whether nobody has said so before.
+    pub(super) fn end(&self, reason: DisconnectReason) -> bool {
+        self.0.ended.set(reason).is_ok()
+    }
+}
+
+/// `{}`.
+pub(crate) fn nothing() -> &'static RawValue {
+    static NOTHING: LazyLock<Box<RawValue>> =
+        LazyLock::new(|| RawValue::from_string("{}".to_owned()).expect("an empty object"));
+    &NOTHING
 }
 
 impl std::fmt::Debug for Socket {

@@ -12,7 +12,7 @@ pub const PENDING_MAX: usize = 1_024;
 /// Acks that were asked for and not answered yet.
 #[derive(Debug)]
 pub struct AckTable<T> {
-    /// In order of their ids, since ids only count up.
+    /// In order of their ids.
     pending: Vec<Pending<T>>,
     next_id: u64,
     next_deadline: Millis,
@@ -71,6 +71,29 @@ impl<T> AckTable<T> {
         self.pending.push(Pending { id, until, waiter });
         self.next_deadline = self.next_deadline.min(until);
         Ok(id)
+    }
+
+    /// Waits for an ack of an id that the caller chose: one that several sockets are asked with.
+    ///
+    /// # Errors
+    /// As [`expect`](Self::expect), and when this id waits already.
+    pub fn expect_id(
+        &mut self,
+        id: u64,
+        waiter: T,
+        until: Millis,
+        pending_max: usize,
+    ) -> Result<(), TooManyPending<T>> {
+        let at = self.pending.binary_search_by_key(&id, |pending| pending.id);
+        match at {
+            Err(at) if self.pending.len() < pending_max => {
+                self.pending.insert(at, Pending { id, until, waiter });
+                self.next_id = self.next_id.max(id + 1);
+                self.next_deadline = self.next_deadline.min(until);
+                Ok(())
+            }
+            _ => Err(TooManyPending(waiter)),
+        }
     }
 
     /// An ack arrived: gives its waiter. `None` for one that was answered, timed out or never asked

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::repo::Repo;
 use crate::steps::count::Runner;
-use crate::steps::need::{Need, find};
+use crate::steps::need::{Need, find, python_of};
 use crate::steps::runner::{self, Choice};
 use crate::steps::{Cmd, Step};
 
@@ -61,7 +61,7 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
         Step::commands(
             "build",
             "every library, binary and test, once, in the test profile",
-            vec![cargo("build --workspace --lib --bins --tests --profile test")],
+            vec![cargo("build --workspace --lib --bins --tests --examples --profile test")],
         ),
         rust_tests(repo),
         Step::commands(
@@ -94,7 +94,7 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
         .deadline(NODE_DEADLINE),
         Step::commands(
             "interop",
-            "stock socket.io-client 4 over each choice of transports; the reference server proves the tests first",
+            "stock socket.io-client 2, 3 and 4 over each choice of transports; the reference server proves the tests first",
             vec![
                 interop("reference.mjs"),
                 node_tests(repo, "tests/interop").env("RINGSIDE_FIXTURE", program("fixture")),
@@ -103,6 +103,18 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
         .after(&["build"])
         .needs(Need::Node)
         .needs(Need::Npm("tests/interop"))
+        .deadline(NODE_DEADLINE),
+        Step::commands(
+            "python",
+            "PyPI python-socketio, blocking and asyncio, over each choice of transports",
+            vec![
+                Cmd::new(python_of(repo, "tests/interop/python"), [OsString::from("matrix.py"), program("fixture").into()])
+                    .dir(repo.path("tests/interop/python"))
+                    .counted_by(Runner::Plain),
+            ],
+        )
+        .after(&["build"])
+        .needs(Need::Python("tests/interop/python"))
         .deadline(NODE_DEADLINE),
         Step::commands(
             "browser",

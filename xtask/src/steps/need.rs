@@ -44,6 +44,8 @@ pub enum Need {
     },
     /// What the `package-lock.json` in this folder lists, installed beside it.
     Npm(&'static str),
+    /// A Python of its own with what the `requirements.txt` in this folder lists: see [`python_of`].
+    Python(&'static str),
 }
 
 impl Need {
@@ -68,6 +70,7 @@ impl Need {
             Self::Node => node().map(|()| None),
             Self::Crate { name, version } => install_crate(repo, name, version, log),
             Self::Npm(folder) => npm_ci(repo, folder, log),
+            Self::Python(folder) => venv(repo, folder, log),
         }
     }
 }
@@ -194,6 +197,54 @@ fn npm_ci(repo: &Repo, folder: &str, log: &Path) -> Result<Option<String>, Strin
         .and_then(|()| fs::write(&stamp, wanted))
         .map_err(|error| format!("{}: {error}", stamp.display()))?;
     Ok(Some(format!("{folder} (npm ci)")))
+}
+
+/// The Python that has what a folder's tests need.
+pub fn python_of(repo: &Repo, folder: &str) -> PathBuf {
+    let home = format!("python/{}", folder.replace('/', "-"));
+    repo.target().join(home).join("bin/python")
+}
+
+fn venv(repo: &Repo, folder: &str, log: &Path) -> Result<Option<String>, String> {
+    let list = repo.path(folder).join("requirements.txt");
+    let wanted = fs::read(&list).map_err(|error| format!("{}: {error}", list.display()))?;
+    let python = python_of(repo, folder);
+    let home = python.parent().and_then(Path::parent).unwrap_or(&python);
+    let stamp = home.join("installed-requirements.txt");
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(None);
+    }
+    let mend = "Mend: install Python 3.9 or newer with its venv module (python3-venv on Debian)";
+    let make = Cmd::new(
+        "python3",
+        [OsStr::new("-m"), OsStr::new("venv"), home.as_os_str()],
+    );
+    let made = |log| child::run(repo, &make, log, INSTALL_DEADLINE, false);
+    if !made(log).is_ok_and(|ended| ended.well) {
+        // Debian's Python comes without it.
+        let _ = install_debian(repo, "python3", "python3-venv", log);
+        let ended = made(log).map_err(|error| format!("{error}\n{mend}"))?;
+        if !ended.well {
+            return Err(format!("{}\n{mend}", ended.output));
+        }
+    }
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ]
+    .map(OsStr::new);
+    let install = Cmd::new(&python, pip.into_iter().chain([list.as_os_str()]));
+    let ended = child::run(repo, &install, log, INSTALL_DEADLINE, false)
+        .map_err(|error| format!("{folder}: {error}"))?;
+    if !ended.well {
+        return Err(format!("{folder} lacks its packages.\n{}", ended.output));
+    }
+    fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(Some(format!("{folder} (pip)")))
 }
 
 fn first_line<A: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = A>) -> Option<String> {

@@ -1,0 +1,276 @@
+//! Connection state recovery: nothing twice, nothing left out, as often as a client likes.
+
+use std::time::Duration;
+
+use ringside_gateway::{Builder, Key, Recovery, Socket, Timing};
+use ringside_tests::{peer::SocketIo, within};
+
+use super::{Dice, World, hear, movable, told};
+
+fn recovering(io: &mut Builder) {
+    movable(io);
+    io.recovery(Recovery::default());
+    io.on("recovered", |socket: &Socket, ()| socket.recovered());
+}
+
+/// A client that remembers what a stock one does.
+struct Returning {
+    client: SocketIo,
+    sid: String,
+    pid: String,
+    offset: Option<String>,
+    got: Vec<String>,
+}
+
+fn field(answer: &str, name: &str) -> String {
+    let (_, rest) = answer.split_once(&format!("\"{name}\":\"")).expect(answer);
+    rest.split('"').next().unwrap_or_default().to_owned()
+}
+
+impl Returning {
+    async fn new(world: &World) -> Self {
+        let mut client = SocketIo::open(world.io.address()).await;
+        let answer = client.ask_in("/", "").await;
+        Self {
+            client,
+            sid: field(&answer, "sid"),
+            pid: field(&answer, "pid"),
+            offset: None,
+            got: Vec::new(),
+        }
+    }
+
+    /// What it sends to come back.
+    fn claim(&self) -> String {
+        match &self.offset {
+            Some(offset) => format!(r#"{{"pid":"{}","offset":"{offset}"}}"#, self.pid),
+            None => format!(r#"{{"pid":"{}"}}"#, self.pid),
+        }
+    }
+
+    /// Comes back on a new connection, leaving the old one as it is. Whether it is who it was.
+    async fn come_back(&mut self, world: &World) -> bool {
+        let mut client = SocketIo::open(world.io.address()).await;
+        let answer = client.ask_in("/", &self.claim()).await;
+        let same = field(&answer, "pid") == self.pid;
+        assert_eq!(field(&answer, "sid") == self.sid, same);
+        self.client = client;
+        (self.sid, self.pid) = (field(&answer, "sid"), field(&answer, "pid"));
+        same
+    }
+
+    /// Takes in events `["e", n, offset]` until `["end", offset]`.
+    async fn read(&mut self) {
+        loop {
+            let packet = self.client.next().await;
+            let body = packet.strip_prefix("2[\"").expect(&packet);
+            let (name, rest) = body.split_once('"').expect(&packet);
+            let mut args: Vec<_> = rest
+                .trim_start_matches(',')
+                .trim_end_matches(']')
+                .split(',')
+                .collect();
+            let last = args.pop().expect(&packet);
+            self.offset = Some(last.trim_matches('"').to_owned());
+            if name == "end" {
+                return;
+            }
+            self.got.push(format!("{name}{}", args.join(",")));
+        }
+    }
+
+    async fn ask(&mut self, packet: &str, answer: &str) {
+        self.client.send(packet).await;
+        self.client.expect(answer).await;
+    }
+}
+
+/// Waits until a socket is gone.
+async fn gone(world: &World, sid: &str) {
+    let empty = async {
+        while !world.io.to(sid).fetch_sockets().await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("a socket is gone", empty).await;
+}
+
+#[tokio::test]
+async fn a_client_comes_back_as_often_as_it_likes_with_all_it_missed() {
+    let world = World::new(recovering);
+    let mut client = Returning::new(&world).await;
+    client.ask(r#"21["join",["x"]]"#, "31[true]").await;
+    synced_with_offset(&mut client).await;
+    let mut dice = Dice(0xbac4);
+    let mut expected = Vec::new();
+    let mut n = 0;
+    for life in 0..12 {
+        for _ in 0..dice.roll(4) {
+            emit(&world, &client.sid, &mut dice, &mut n, &mut expected);
+        }
+        world.io.emit("end", &()).unwrap();
+        client.read().await;
+        assert_eq!(client.got, expected, "life {life}");
+        // What is on its way when the connection breaks, and what comes while it is gone.
+        for _ in 0..dice.roll(3) {
+            emit(&world, &client.sid, &mut dice, &mut n, &mut expected);
+        }
+        let old = client.client;
+        let notices = dice.roll(2) == 0;
+        client.client = SocketIo::open(world.io.address()).await;
+        let kept = match notices {
+            true => {
+                drop(old);
+                gone(&world, &client.sid).await;
+                None
+            }
+            // It is back before the server has noticed.
+            false => Some(old),
+        };
+        for _ in 0..dice.roll(4) {
+            emit(&world, &client.sid, &mut dice, &mut n, &mut expected);
+        }
+        assert!(
+            client.come_back(&world).await,
+            "life {life}, noticed: {notices}"
+        );
+        drop(kept);
+        world.io.emit("end", &()).unwrap();
+        client.read().await;
+        assert_eq!(client.got, expected, "life {life}, after coming back");
+        client.ask(r#"29["recovered"]"#, "39[true]").await;
+    }
+    assert!(n > 20);
+}
+
+/// An event by one of the ways there are; some of them for others only.
+fn emit(world: &World, sid: &str, dice: &mut Dice, n: &mut u32, expected: &mut Vec<String>) {
+    let mine = match dice.roll(7) {
+        0 => world.io.emit("e", n).map(|()| true),
+        1 => world.io.to("x").emit("e", n).map(|()| true),
+        2 => world.io.to(["x", "y"]).emit("e", n).map(|()| true),
+        3 => world.io.to(sid).emit("e", n).map(|()| true),
+        4 => world.io.to("y").emit("e", n).map(|()| false),
+        5 => world.io.except("x").emit("e", n).map(|()| false),
+        _ => world.io.except("y").emit("e", n).map(|()| true),
+    };
+    if mine.unwrap() {
+        expected.push(format!("e{n}"));
+    }
+    *n += 1;
+}
+
+async fn synced_with_offset(client: &mut Returning) {
+    client.client.send(r#"2["sync"]"#).await;
+    assert!(client.client.next().await.starts_with(r#"2["synced","#));
+}
+
+#[tokio::test]
+async fn data_rooms_and_the_handlers_view_survive_and_nothing_else_does() {
+    let (tell, heard) = told();
+    let world = World::new(|io| {
+        recovering(io);
+        io.on_connect(move |socket| {
+            let data: Option<String> = socket.data();
+            tell((socket.recovered(), data));
+            socket.set_data("kept").unwrap();
+        });
+        io.on_async("rooms", |socket: Socket, ()| async move {
+            socket.rooms().await.unwrap()
+        });
+    });
+    let mut client = Returning::new(&world).await;
+    assert_eq!(hear(&heard), (false, None));
+    client.ask(r#"21["join",["x"]]"#, "31[true]").await;
+    synced_with_offset(&mut client).await;
+    // It has seen no event that could be recovered but the one just now, and remembers none.
+    assert!(client.come_back(&world).await);
+    assert_eq!(hear(&heard), (true, Some("kept".to_owned())));
+    assert!(client.client.next().await.starts_with(r#"2["synced","#));
+    client.ask(r#"22["rooms"]"#, r#"32[["x"]]"#).await;
+
+    // Volatile and latest events carry no offset.
+    world.io.everybody().volatile().emit("v", &1).unwrap();
+    client.client.expect(r#"2["v",1]"#).await;
+    world
+        .io
+        .everybody()
+        .latest(Key::new(1).unwrap())
+        .emit("l", &1)
+        .unwrap();
+    client.client.expect(r#"2["l",1]"#).await;
+
+    // Left on purpose: whoever comes then is somebody new.
+    let pid = client.pid.clone();
+    client.client.send("1").await;
+    gone(&world, &client.sid).await;
+    assert!(!client.come_back(&world).await);
+    assert_ne!(client.pid, pid);
+    assert_eq!(hear(&heard), (false, None));
+}
+
+#[tokio::test]
+async fn what_is_unknown_or_forgotten_is_not_recovered() {
+    let world = World::new(|io| {
+        recovering(io);
+        io.recovery(Recovery {
+            bytes: 20_000,
+            ..Recovery::default()
+        });
+    });
+    for offset in ["1.ffffff", "text", "0.0", "ffffffff.1"] {
+        let mut client = Returning::new(&world).await;
+        client.offset = Some(offset.to_owned());
+        assert!(!client.come_back(&world).await, "{offset}");
+        client.client.send(r#"21["recovered"]"#).await;
+        client.client.expect("31[false]").await;
+    }
+    let mut stranger = Returning::new(&world).await;
+    stranger.pid = "AAAAAAAAAAAAAAAAAAAA".to_owned();
+    assert!(!stranger.come_back(&world).await);
+
+    let mut client = Returning::new(&world).await;
+    world.io.emit("end", &()).unwrap();
+    client.read().await;
+    drop(std::mem::replace(
+        &mut client.client,
+        SocketIo::open(world.io.address()).await,
+    ));
+    gone(&world, &client.sid).await;
+    for _ in 0..100 {
+        world.io.emit("e", &"x".repeat(200)).unwrap();
+    }
+    assert!(!client.come_back(&world).await, "the log is bounded");
+}
+
+#[tokio::test]
+async fn after_its_time_nobody_comes_back() {
+    let world = World::new(|io| {
+        recovering(io);
+        io.recovery(Recovery {
+            max_disconnection: Duration::from_millis(200),
+            ..Recovery::default()
+        });
+        io.timing(Timing {
+            ping_interval: 300,
+            ping_timeout: 300,
+            ..Timing::default()
+        });
+    });
+    let mut client = Returning::new(&world).await;
+    // It answers no ping: the server closes it, and keeps it for a while.
+    while !matches!(
+        client.client.frame().await,
+        ringside_tests::peer::Frame::Close(..)
+    ) {}
+    assert!(client.come_back(&world).await);
+    while !matches!(
+        client.client.frame().await,
+        ringside_tests::peer::Frame::Close(..)
+    ) {}
+    gone(&world, &client.sid).await;
+    let time_passes = std::future::pending::<()>();
+    let passed = tokio::time::timeout(Duration::from_millis(400), time_passes).await;
+    passed.unwrap_err();
+    assert!(!client.come_back(&world).await);
+}
