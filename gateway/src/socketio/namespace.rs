@@ -208,7 +208,8 @@ impl Namespace {
         self
     }
 
-    /// Runs `f` with the name of a room that has got its first member.
+    /// Runs `f` with the name of a room that has got its first member. Rooms' handlers run one at a time,
+    /// whichever shards their sockets are on: they must be quick.
     pub fn on_create_room(&mut self, f: impl Fn(&str) + Send + Sync + 'static) -> &mut Self {
         self.rooms.created.push(Box::new(f));
         self

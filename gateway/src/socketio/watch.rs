@@ -1,8 +1,8 @@
 //! Rooms as they come and go, for those who registered to hear of them.
 //!
 //! A room lives across shards, so its members are counted here, under a lock that is only ever taken
-//! when a namespace has such handlers. Promises: each room that is told to be created is told to be
-//! deleted, after its last member has left.
+//! when a namespace has such handlers. Promises: what is told of a room is told in the order it
+//! happened, one at a time; a room that is told to be created is told to be deleted, after its last member.
 
 use std::{collections::HashMap, sync::Mutex};
 
@@ -16,8 +16,9 @@ use crate::{env::HashState, session::Session, shard::GatewayShard};
 pub(crate) struct Watch(Mutex<HashMap<String, usize, HashState>>);
 
 impl Watch {
-    /// One more or one less; whether that is the first, or was the last.
-    fn count(&self, key: &str, joined: bool) -> bool {
+    /// Counts one more or one less, and calls `f` with whether that is the first, or was the last. Others
+    /// wait meanwhile: what is told of a room must be told in the order it happened.
+    fn count(&self, key: &str, joined: bool, f: impl FnOnce(bool)) {
         let mut rooms = self
             .0
             .lock()
@@ -25,17 +26,17 @@ impl Watch {
         if joined {
             let members = rooms.entry(key.to_owned()).or_default();
             *members += 1;
-            return *members == 1;
+            return f(*members == 1);
         }
         let Some(members) = rooms.get_mut(key) else {
-            return false;
+            return f(false);
         };
         *members -= 1;
         let last = *members == 0;
         if last {
             rooms.remove(key);
         }
-        last
+        f(last);
     }
 }
 
@@ -72,8 +73,7 @@ impl GatewayShard {
             return;
         }
         let key = format!("{}\0{room}", space.name);
-        let edge = self.shared.watch.count(&key, joined);
-        let call = || match joined {
+        let call = |edge| match joined {
             true => {
                 if edge {
                     hooks.created.iter().for_each(|f| f(room));
@@ -87,7 +87,9 @@ impl GatewayShard {
                 }
             }
         };
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err() {
+        let watch = &self.shared.watch;
+        let told = std::panic::AssertUnwindSafe(|| watch.count(&key, joined, call));
+        if std::panic::catch_unwind(told).is_err() {
             tracing::error!(room, "a room handler panicked");
         }
     }

@@ -137,6 +137,20 @@ fn steps(repo: &Repo) -> Vec<Step> {
         )
         .after(&["build"]),
     );
+    let leaks = "test -p ringside-tests --test gateway_leaks -- --nocapture";
+    steps.push(
+        Step::commands(
+            "leaks",
+            "a hundred thousand clients that come and go, a tenth of them torn off, leave nothing behind",
+            vec![
+                Cmd::new("cargo", leaks.split(' '))
+                    .env("RINGSIDE_CONNECTS", "100000")
+                    .counted_by(Runner::CargoTest),
+            ],
+        )
+        .after(&["build"])
+        .deadline(Duration::from_secs(60 * 60)),
+    );
     steps.push(Step::commands(
         "loom",
         "models of everything in core that two threads touch, seeded bugs included",
