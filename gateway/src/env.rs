@@ -40,7 +40,7 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
-    pub(crate) fn elapsed(self) -> Duration {
+    pub(crate) fn took(self) -> Duration {
         self.0.elapsed()
     }
 }

@@ -3,28 +3,25 @@
 //! Four shards, so that whatever reaches several sockets crosses threads. `sync` comes back to its
 //! sender: what was sent before it on the same path has arrived when it does.
 
+#[path = "gateway_api/acks.rs"]
+mod acks;
 #[path = "gateway_api/cluster.rs"]
 mod cluster;
 #[path = "gateway_api/packets.rs"]
 mod packets;
 #[path = "gateway_api/recovery.rs"]
 mod recovery;
+#[path = "gateway_api/selectors.rs"]
+mod selectors;
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc, Mutex, OnceLock,
-        mpsc::{Receiver, channel},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, OnceLock,
+    mpsc::{Receiver, sync_channel},
 };
 
-use ringside_gateway::{
-    AckError, AckReplies, Builder, ConnectError, DisconnectReason, Gateway, HandlerError, Limits,
-    Socket,
-};
+use ringside_gateway::{Builder, ConnectError, DisconnectReason, Gateway, HandlerError, Socket};
 use ringside_tests::{PATIENCE, peer::SocketIo, within, world::unpaced};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// A gateway, ended with its test.
 struct World {
@@ -63,11 +60,13 @@ impl Drop for World {
     }
 }
 
+/// More than any test is told: handlers never wait.
+const TOLD_MAX: usize = 10_000;
+
 /// What handlers tell a test.
 fn told<T: Send + 'static>() -> (impl Fn(T) + Send + Sync + Clone + 'static, Receiver<T>) {
-    let (sender, receiver) = channel();
-    let sender = Arc::new(Mutex::new(sender));
-    let tell = move |it| drop(sender.lock().unwrap().send(it));
+    let (sender, receiver) = sync_channel(TOLD_MAX);
+    let tell = move |it| drop(sender.try_send(it));
     (tell, receiver)
 }
 
@@ -101,302 +100,6 @@ impl Dice {
             .wrapping_add(1);
         (self.0 >> 33) % sides
     }
-}
-
-const ROOMS: [&str; 5] = ["a", "b", "c", "d", "e"];
-
-#[tokio::test]
-async fn a_selector_reaches_the_union_of_rooms_minus_the_except_each_once() {
-    let world = World::new(movable);
-    let mut clients = world.clients(9).await;
-    let mut model: Vec<BTreeSet<String>> = vec![BTreeSet::new(); clients.len()];
-    let mut dice = Dice(0x5eed);
-    for round in 0..300 {
-        let at = dice.roll(9) as usize;
-        let room = ROOMS[dice.roll(5) as usize];
-        let joins = dice.roll(3) > 0;
-        let verb = if joins { "join" } else { "leave" };
-        let packet = format!(r#"2{round}["{verb}",["{room}"]]"#);
-        let (client, _) = &mut clients[at];
-        client.send(&packet).await;
-        client.expect(&format!("3{round}[true]")).await;
-        // The join travels to this very shard by its own lane: what comes back behind it has passed it.
-        assert!(synced(client).await.is_empty());
-        match joins {
-            true => model[at].insert(room.to_owned()),
-            false => model[at].remove(room),
-        };
-
-        let mut pick = |max: u64| -> Vec<String> {
-            let count = dice.roll(max);
-            let mut rooms: Vec<_> = (0..count)
-                .map(|_| match dice.roll(7) {
-                    own @ 0..=1 => clients[own as usize].1.clone(),
-                    other => ROOMS[other as usize - 2].to_owned(),
-                })
-                .collect();
-            rooms.dedup();
-            rooms
-        };
-        let (to, except) = (pick(4), pick(3));
-        let in_any = |socket: usize, rooms: &[String]| {
-            rooms
-                .iter()
-                .any(|room| model[socket].contains(room) || clients[socket].1 == *room)
-        };
-        let expected: Vec<_> = (0..clients.len())
-            .map(|socket| (to.is_empty() || in_any(socket, &to)) && !in_any(socket, &except))
-            .collect();
-        let target = world.io.to(&to).except(&except);
-        target.emit("e", &round).unwrap();
-        world.io.emit("end", &round).unwrap();
-        for (socket, (client, _)) in clients.iter_mut().enumerate() {
-            let got = client.until(&format!(r#"2["end",{round}]"#)).await;
-            let wanted = match expected[socket] {
-                true => vec![format!(r#"2["e",{round}]"#)],
-                false => Vec::new(),
-            };
-            assert_eq!(
-                got, wanted,
-                "round {round}, socket {socket}: {to:?} except {except:?}"
-            );
-        }
-        let found = within("sockets", world.io.to(&to).except(&except).fetch_sockets()).await;
-        let found: BTreeSet<_> = found
-            .unwrap()
-            .iter()
-            .map(|socket| socket.id().to_string())
-            .collect();
-        let wanted: BTreeSet<_> = (0..clients.len())
-            .filter(|socket| expected[*socket])
-            .map(|socket| clients[socket].1.clone())
-            .collect();
-        assert_eq!(found, wanted);
-    }
-}
-
-#[tokio::test]
-async fn a_socket_reaches_its_rooms_without_itself() {
-    let world = World::new(|io| {
-        movable(io);
-        io.on(
-            "say",
-            |socket: &Socket, (rooms, except): (Vec<String>, Vec<String>)| {
-                socket.to(rooms).except(except).emit("said", &()).is_ok()
-            },
-        );
-    });
-    let mut clients = world.clients(3).await;
-    for (client, _) in &mut clients {
-        client.send(r#"21["join",["x","y"]]"#).await;
-        client.expect("31[true]").await;
-    }
-    let third = clients[2].1.clone();
-    let (first, _) = &mut clients[0];
-    synced(first).await;
-    first
-        .send(&format!(r#"22["say",["x","y"],["{third}"]]"#))
-        .await;
-    first.expect("32[true]").await;
-    assert!(synced(first).await.is_empty());
-    clients[1].0.expect(r#"2["said"]"#).await;
-    world.io.emit("end", &()).unwrap();
-    clients[1].0.expect(r#"2["end"]"#).await;
-    clients[2].0.expect(r#"2["end"]"#).await;
-}
-
-#[derive(Debug, Deserialize, PartialEq, Serialize)]
-struct Player {
-    name: String,
-    score: u32,
-}
-
-#[tokio::test]
-async fn sockets_are_fetched_with_rooms_and_data_and_moved_from_afar() {
-    let world = World::new(|io| {
-        io.on("name", |socket: &Socket, name: String| {
-            socket.set_data(&Player { name, score: 7 }).is_ok()
-        });
-        io.on_async("rooms", |socket: Socket, ()| async move {
-            let mut rooms = socket.rooms().await.unwrap();
-            rooms.sort();
-            rooms
-        });
-    });
-    let mut clients = world.clients(4).await;
-    clients[0].0.send(r#"21["name","ann"]"#).await;
-    clients[0].0.expect("31[true]").await;
-    world.io.everybody().sockets_join(["red", "blue"]).unwrap();
-    world.io.to(&clients[3].1).sockets_leave("blue").unwrap();
-    let found = within("sockets", world.io.to("blue").fetch_sockets())
-        .await
-        .unwrap();
-    assert_eq!(found.len(), 3);
-    let ann = found
-        .iter()
-        .find(|socket| socket.id().to_string() == clients[0].1)
-        .unwrap();
-    assert_eq!(
-        ann.data(),
-        Some(Player {
-            name: "ann".to_owned(),
-            score: 7
-        })
-    );
-    let mut rooms = ann.rooms().to_vec();
-    rooms.sort();
-    assert_eq!(rooms, ["blue", "red"]);
-    assert_eq!(ann.handshake()["query"]["transport"], "websocket");
-    ann.join("gold").unwrap();
-    ann.emit("won", &1).unwrap();
-    clients[0].0.expect(r#"2["won",1]"#).await;
-    clients[0].0.send(r#"22["rooms"]"#).await;
-    clients[0].0.expect(r#"32[["blue","gold","red"]]"#).await;
-
-    world.io.to("gold").disconnect_sockets(false).unwrap();
-    clients[0].0.expect("1").await;
-    // The connection stays, and may come in again.
-    let again = clients[0].0.join("/", "").await;
-    assert_ne!(again, clients[0].1);
-    clients[0].0.send(r#"23["rooms"]"#).await;
-    clients[0].0.expect("33[[]]").await;
-    world.io.to("red").disconnect_sockets(true).unwrap();
-    for (client, _) in &mut clients[1..] {
-        client.expect("1").await;
-        assert!(client.0.closed().await.is_some());
-    }
-    assert!(synced(&mut clients[0].0).await.is_empty());
-}
-
-#[tokio::test]
-async fn one_answer_is_awaited_inside_a_handler_and_two_messages_start_in_order() {
-    let (tell, heard) = told();
-    let world = World::new(|io| {
-        io.on_async("ask", move |socket: Socket, n: u32| {
-            tell(format!("begin {n}"));
-            let tell = tell.clone();
-            async move {
-                let answer = socket.emit_with_ack::<u32>("double", &n).await;
-                tell(format!("end {n}"));
-                answer.unwrap()
-            }
-        });
-    });
-    let (mut client, _) = world.client().await;
-    client.send(r#"21["ask",5]"#).await;
-    client.send(r#"22["ask",6]"#).await;
-    client.expect(r#"20["double",5]"#).await;
-    client.expect(r#"21["double",6]"#).await;
-    // Answered the other way round.
-    client.send("31[12]").await;
-    client.expect("32[12]").await;
-    client.send("30[10]").await;
-    client.expect("31[10]").await;
-    let order: Vec<_> = (0..4).map(|_| hear(&heard)).collect();
-    assert_eq!(order, ["begin 5", "begin 6", "end 6", "end 5"]);
-}
-
-#[tokio::test]
-async fn an_answer_that_does_not_come_or_does_not_fit_is_an_error() {
-    let sockets: Arc<Mutex<Vec<Socket>>> = Arc::default();
-    let all = sockets.clone();
-    let world = World::new(|io| {
-        io.limits(Limits {
-            acks: 2,
-            ..unpaced()
-        });
-        io.on_connect(move |socket| all.lock().unwrap().push(socket.clone()));
-    });
-    let (mut client, _) = world.client().await;
-    let socket = sockets.lock().unwrap()[0].clone();
-    let brief = Duration::from_millis(50);
-    let late = socket.timeout(brief).emit_with_ack::<u32>("a", &());
-    assert!(matches!(
-        within("a timeout", late).await,
-        Err(AckError::Timeout)
-    ));
-    client.expect(r#"20["a"]"#).await;
-    client.send("30[1]").await;
-
-    let odd = socket.emit_with_ack::<u32>("b", &());
-    client.expect(r#"21["b"]"#).await;
-    client.send(r#"31["text"]"#).await;
-    assert!(matches!(
-        within("an answer", odd).await,
-        Err(AckError::Arguments(_))
-    ));
-
-    let (c, d) = (
-        socket.emit_with_ack::<u32>("c", &()),
-        socket.emit_with_ack::<()>("d", &()),
-    );
-    let e = within("a refusal", socket.emit_with_ack::<u32>("e", &())).await;
-    assert!(matches!(e, Err(AckError::TooManyPending)));
-    client.send("1").await;
-    for error in [
-        within("c", c).await.unwrap_err(),
-        within("d", d).await.unwrap_err(),
-    ] {
-        assert!(matches!(error, AckError::Disconnected), "{error}");
-    }
-    let after = within("f", socket.emit_with_ack::<u32>("f", &())).await;
-    assert!(matches!(after, Err(AckError::Disconnected)));
-    // Answers nobody waits for are ignored: the session lives.
-    for event in ["c", "d"] {
-        let packet = client.next().await;
-        assert!(packet.ends_with(&format!(r#"["{event}"]"#)), "{packet}");
-    }
-    client.join("/", "").await;
-}
-
-#[tokio::test]
-async fn answers_of_many_are_gathered_and_those_missing_are_named() {
-    let world = World::new(movable);
-    let mut clients = world.clients(5).await;
-    for (client, _) in &mut clients[..4] {
-        client.send(r#"21["join",["team"]]"#).await;
-        client.expect("31[true]").await;
-        synced(client).await;
-    }
-    let whole = world.io.to("team").emit_with_ack::<u32>("count", &"all");
-    for (n, (client, _)) in clients[..4].iter_mut().enumerate() {
-        client.expect(r#"20["count","all"]"#).await;
-        client.send(&format!("30[{n}]")).await;
-    }
-    let mut whole = within("all answers", whole)
-        .await
-        .unwrap()
-        .complete()
-        .unwrap();
-    whole.sort();
-    assert_eq!(whole, [0, 1, 2, 3]);
-
-    let brief = Duration::from_millis(300);
-    let part = world
-        .io
-        .to("team")
-        .timeout(brief)
-        .emit_with_ack::<u32>("count", &"some");
-    for (client, _) in &mut clients[..4] {
-        client.expect(r#"21["count","some"]"#).await;
-    }
-    clients[0].0.send("31[7]").await;
-    clients[1].0.send(r#"31["text"]"#).await;
-    drop(clients.remove(2));
-    let AckReplies { replies, missing } = within("what came", part).await.unwrap();
-    assert_eq!(replies.len(), 1);
-    assert_eq!(
-        (replies[0].0.to_string(), replies[0].1),
-        (clients[0].1.clone(), 7)
-    );
-    assert_eq!(missing.len(), 3);
-
-    let nobody = within(
-        "nobody",
-        world.io.to("nowhere").emit_with_ack::<u32>("x", &()),
-    )
-    .await;
-    assert!(nobody.unwrap().complete().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -582,6 +285,8 @@ async fn a_socket_leaves_with_its_rooms_in_sight_and_a_typed_reason() {
 
 #[tokio::test]
 async fn middleware_may_await_and_refuse_with_data_at_every_namespace() {
+    let gate = Arc::new(tokio::sync::Notify::new());
+    let waits = gate.clone();
     let world = World::new(|io| {
         io.of("/guarded")
             .use_middleware(
@@ -590,19 +295,24 @@ async fn middleware_may_await_and_refuse_with_data_at_every_namespace() {
                     None => Ok(()),
                 },
             )
-            .use_async(|socket: Socket| async move {
-                tokio::task::yield_now().await;
-                #[derive(Deserialize)]
-                struct Auth {
-                    token: Option<String>,
-                }
-                let auth: Auth = socket
-                    .parse_auth()
-                    .map_err(|_| ConnectError::new("no auth"))?;
-                match auth.token.as_deref() {
-                    Some("good") => Ok(()),
-                    Some("panic") => panic!("a middleware fails"),
-                    _ => Err(ConnectError::new("who are you?").with_data(&("code", 401))),
+            .use_async(move |socket: Socket| {
+                let gate = waits.clone();
+                async move {
+                    #[derive(Deserialize)]
+                    struct Auth {
+                        token: Option<String>,
+                    }
+                    let auth: Auth = socket
+                        .parse_auth()
+                        .map_err(|_| ConnectError::new("no auth"))?;
+                    match auth.token.as_deref() {
+                        Some("good") => {
+                            gate.notified().await;
+                            Ok(())
+                        }
+                        Some("panic") => panic!("a middleware fails"),
+                        _ => Err(ConnectError::new("who are you?").with_data(&("code", 401))),
+                    }
                 }
             })
             .on("hi", |_: &Socket, ()| "hi");
@@ -622,6 +332,7 @@ async fn middleware_may_await_and_refuse_with_data_at_every_namespace() {
     client.send(r#"0/guarded,{"token":"good"}"#).await;
     client.send("0").await;
     assert!(client.next().await.starts_with("0{"));
+    gate.notify_one();
     assert!(client.next().await.starts_with("0/guarded,{"));
     client.send(r#"2/guarded,1["hi"]"#).await;
     client.expect(r#"3/guarded,1["hi"]"#).await;

@@ -139,6 +139,9 @@ impl Session {
 pub(crate) struct Sessions {
     by_slot: Vec<Option<Box<(ConnId, Session)>>>,
     by_sid: HashMap<Sid, ConnId, HashState>,
+    /// Sessions whose connection has ended, which the core has not told yet, and whose slot is somebody
+    /// else's already.
+    replaced: HashMap<ConnId, Session>,
 }
 
 impl Sessions {
@@ -147,7 +150,11 @@ impl Sessions {
             self.by_slot.resize_with(conn.slot() + 1, || None);
         }
         self.by_sid.insert(session.sid, conn);
-        self.by_slot[conn.slot()] = Some(Box::new((conn, session)));
+        let new = Box::new((conn, session));
+        if let Some(old) = self.by_slot[conn.slot()].replace(new) {
+            let (conn, session) = *old;
+            self.replaced.insert(conn, session);
+        }
     }
 
     pub(crate) fn get(&mut self, conn: ConnId) -> Option<&mut Session> {
@@ -165,8 +172,10 @@ impl Sessions {
     }
 
     pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Session> {
-        self.get(conn)?;
-        let (_, session) = *self.by_slot[conn.slot()].take()?;
+        let session = match self.get(conn) {
+            Some(_) => self.by_slot[conn.slot()].take().map(|old| old.1),
+            None => self.replaced.remove(&conn),
+        }?;
         self.by_sid.remove(&session.sid);
         Some(session)
     }

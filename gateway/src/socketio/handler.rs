@@ -35,8 +35,7 @@ use crate::{
 const SLOW: Duration = Duration::from_millis(5);
 
 /// A handler with its types erased.
-pub(crate) type Handler =
-    Arc<dyn Fn(&Socket, Call<'_>) -> Result<(), (ArgsError, Option<Ack>)> + Send + Sync>;
+pub(crate) type Handler = Arc<dyn Fn(&Socket, Call<'_>) -> Result<(), Unfit> + Send + Sync>;
 
 /// An event for a handler.
 pub(crate) struct Call<'a> {
@@ -143,10 +142,11 @@ fn answer<R: Serialize>(ack: Option<Ack>, result: &R) {
     }
 }
 
+/// Arguments that do not fit, and the ack that is to say so.
+type Unfit = (ArgsError, Option<Ack>);
+
 /// Parses the arguments, or gives the ack back with the error.
-fn parse<'a, T: DeserializeOwned>(
-    call: Call<'a>,
-) -> Result<(T, &'a str, Option<Ack>), (ArgsError, Option<Ack>)> {
+fn parse<'a, T: DeserializeOwned>(call: Call<'a>) -> Result<(T, &'a str, Option<Ack>), Unfit> {
     match call.args.parse() {
         Ok(args) => Ok((args, call.event, call.ack)),
         Err(error) => Err((error, call.ack)),
@@ -227,7 +227,7 @@ pub(crate) fn guard(socket: &Socket, event: &str, call: impl FnOnce()) -> bool {
 
 #[inline]
 pub(crate) fn note_if_slow(shared: &Shared, event: &str, watch: Stopwatch) {
-    let took = watch.elapsed();
+    let took = watch.took();
     if took > SLOW {
         shared.count(|counters| counters.slow_handlers += 1);
         tracing::warn!(

@@ -27,9 +27,11 @@ pub(crate) type Filter = dyn Fn(&Socket, &str, Args<'_>) -> Result<(), String> +
 /// Handles an event of another server.
 type ServerSide = Box<dyn Fn(Args<'_>) -> Result<Option<serde_json::Value>, String> + Send + Sync>;
 
+type AdmitNow = dyn Fn(&Socket) -> Result<(), ConnectError> + Send + Sync;
+
 /// Decides whether a socket may join.
 pub(crate) enum Middleware {
-    Now(Box<dyn Fn(&Socket) -> Result<(), ConnectError> + Send + Sync>),
+    Now(Box<AdmitNow>),
     Later(Box<dyn Fn(Socket) -> Admission + Send + Sync>),
 }
 

@@ -144,7 +144,7 @@ pub(super) fn register(io: &mut Builder, running: &Running) {
     io.on("lobby", move |socket: &Socket, kind: Option<String>| {
         let rooms = to.get()?;
         let kind = rooms.directory.kind(kind.as_deref()).ok()?;
-        socket.join(&Directory::lobby(&kind.name)).ok()?;
+        socket.join(Directory::lobby(&kind.name)).ok()?;
         list(&to, Some(&kind.name))
     });
     let to = running.clone();
