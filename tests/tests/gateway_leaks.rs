@@ -97,7 +97,7 @@ fn server(ledger: &Shared) -> Gateway {
 /// One client's life, which ends in the middle of a phase for one in ten.
 async fn live(at: SocketAddr, number: u64) {
     // The same in every run: which phase is the last, and whether there is one.
-    let torn = number % 10 == 0;
+    let torn = number.is_multiple_of(10);
     let last = if torn { number / 10 % 8 } else { u64::MAX };
     if last == 0 {
         // Half a request.
