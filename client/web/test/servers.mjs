@@ -1,9 +1,11 @@
-// The servers every client must agree about, and the Rust client as a program.
+// The two servers every client must agree about: Node's socket.io 4.8.4, and our gateway's fixture of the same names.
 //
-// RINGSIDE_TRANSCRIPT names the program of the Rust client's transcript; by default it is where cargo puts it. Promises: a program that is missing is a failure with its mend, not a skip.
+// RINGSIDE_FIXTURE names the fixture's program, RINGSIDE_TRANSCRIPT that of the Rust client's transcript; by default
+// both are where cargo puts them. Promises: a program that is missing is a failure with its mend, not a skip.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { fixture } from "./fixture.mjs";
@@ -14,8 +16,22 @@ function program(name, variable) {
   return path;
 }
 
+/** `fixture socketio-client` on a free port. */
+async function gateway() {
+  const child = spawn(program("fixture", "RINGSIDE_FIXTURE"), ["socketio-client", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise((done) => child.once("exit", done));
+  let url;
+  for await (const line of createInterface({ input: child.stdout })) {
+    url = /listening on (\S+)/.exec(line)?.[1];
+    if (url) break;
+  }
+  assert.ok(url, "the fixture did not say where it listens");
+  return { url, stop: () => (child.kill(), ended) };
+}
+
 export const SERVERS = [
   { server: "socket.io 4.8.4", start: () => fixture({ cors: { origin: "*" } }) },
+  { server: "our gateway", start: gateway },
 ];
 
 /** The Rust client's transcript, as lines. */

@@ -7,13 +7,13 @@ use std::{
 };
 
 use ringside_client::{Ack, AckError, Auth, Options, Phase, Transport, io};
-use ringside_gateway::{Gateway, Limits};
+use ringside_gateway::{Gateway, Limits, Recovery};
 use ringside_tests::within;
 use serde_json::{Value, json};
 
 use crate::{
     scripted::{OPEN, Reply, Request, ok, serve},
-    world::{CHOICES, connect, gateway, next, options, stop, until},
+    world::{CHOICES, Seen, connect, gateway, next, options, stop, until},
 };
 
 /// A server that offers recovery: it names a `pid`, sends an event with an offset, and notes with what
@@ -443,4 +443,71 @@ async fn emitting_in_a_loop_without_end_is_refused_and_costs_a_bounded_memory() 
     assert_eq!(refused, 99_990);
     until("the notices", || !seen.all().is_empty()).await;
     assert_eq!(seen.all().len(), 8192);
+}
+
+#[tokio::test]
+async fn our_gateway_gives_back_what_was_missed() {
+    let mut builder = Gateway::builder();
+    builder
+        .shards(1)
+        .pinned(false)
+        .recovery(Recovery::default());
+    let gone = Arc::new(Mutex::new(0));
+    let count = gone.clone();
+    builder.on_disconnect(move |_, _| *count.lock().expect("nobody panics with it") += 1);
+    let server = builder.listen("127.0.0.1:0").expect("a free port");
+    for transport in [Transport::WebSocket, Transport::Polling] {
+        *gone.lock().expect("nobody panics with it") = 0;
+        let mut patient = options(&[transport]);
+        let minute = Duration::from_secs(60);
+        (patient.reconnection_delay, patient.reconnection_delay_max) = (minute, minute);
+        let (socket, _) = connect(server.address(), patient);
+        let got = Arc::new(Mutex::new(Vec::new()));
+        let list = got.clone();
+        socket.on("n", move |_, n: usize| {
+            list.lock().expect("nobody panics with it").push(n)
+        });
+        next::<()>(&socket, "connect").await;
+        let id = socket.id();
+        for round in 1..=3 {
+            server.emit("n", &(2 * round - 1)).expect("it is sent");
+            until("an event", || {
+                got.lock().expect("nobody panics with it").len() == 2 * round - 1
+            })
+            .await;
+            socket.io().drop_connection();
+            until("the server's notice", || {
+                *gone.lock().expect("nobody panics with it") == round
+            })
+            .await;
+            server.emit("n", &(2 * round)).expect("it is sent");
+            socket.connect();
+            next::<()>(&socket, "connect").await;
+            assert!(socket.recovered());
+            assert_eq!(socket.id(), id);
+            until("what was missed", || {
+                got.lock().expect("nobody panics with it").len() == 2 * round
+            })
+            .await;
+        }
+        assert_eq!(
+            *got.lock().expect("nobody panics with it"),
+            [1, 2, 3, 4, 5, 6]
+        );
+        // The transport is switched, and nobody hears of a disconnect.
+        let seen = Seen::of(&socket);
+        let other = match transport {
+            Transport::Polling => Transport::WebSocket,
+            _ => Transport::Polling,
+        };
+        let switched = socket.next::<String>("switch");
+        socket.io().switch_transport(other);
+        assert_eq!(
+            within("the switch", switched).await.expect("a name"),
+            other.name()
+        );
+        assert_eq!((seen.all().len(), socket.id()), (1, id));
+        socket.disconnect();
+    }
+    stop(&server);
 }
