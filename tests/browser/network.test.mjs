@@ -53,7 +53,7 @@ test("on a bad network nothing leaps, and zaps land on what is seen", { timeout:
   }
 });
 
-test("cheats gain nothing, are counted, and a bystander does not notice", { timeout: 6 * DEADLINE_MS }, async (t) => {
+test("cheats gain nothing, are counted, and a bystander does not notice", { timeout: 10 * DEADLINE_MS }, async (t) => {
   const bystander = await Player.join(game.url, { name: "Bystander", think: () => ({ thrust: true, heading: 5 }) });
   const cheat = await Player.join(game.url, { name: "Cheat", think: () => ({ thrust: true, heading: Math.floor(Date.now() / 900) % 64, aim: 77, fire: true, dash: true }) });
   const inputs = async () => (await stats(game)).rooms[0].inputs;
@@ -94,9 +94,10 @@ test("cheats gain nothing, are counted, and a bystander does not notice", { time
     const { frames } = bystander.net.room.stats;
     const from = performance.now();
     for (let n = 0; n < 600; n++) cheat.net.socket.emit("i", cheat.net.room.inputs.packet({}));
-    await until("the flood is counted", async () => (await inputs()).flooded > before.flooded + 100);
+    await until("the flood is counted", async () => (await inputs()).flooded > before.flooded + 100, 3 * DEADLINE_MS);
     const rubbish = setInterval(() => cheat.net.socket.emit("i", Uint8Array.from({ length: 40 }, () => Math.random() * 256)), 25);
-    await until("whoever sends rubbish is sent away", () => cheat.heard.bye > 0);
+    // It is read behind what is left of the flood, and a busy machine is in no hurry with either.
+    await until("whoever sends rubbish is sent away", () => cheat.heard.bye > 0, 3 * DEADLINE_MS);
     clearInterval(rubbish);
     // The report is of the last second.
     await until("rubbish is counted", async () => (await inputs()).malformed > before.malformed);
