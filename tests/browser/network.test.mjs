@@ -57,6 +57,8 @@ test("cheats gain nothing, are counted, and a bystander does not notice", { time
   const bystander = await Player.join(game.url, { name: "Bystander", think: () => ({ thrust: true, heading: 5 }) });
   const cheat = await Player.join(game.url, { name: "Cheat", think: () => ({ thrust: true, heading: Math.floor(Date.now() / 900) % 64, aim: 77, fire: true, dash: true }) });
   const inputs = async () => (await stats(game)).rooms[0].inputs;
+  // Ended whatever happens: a timer that runs on keeps this process.
+  let rubbish;
   try {
     await until("both are in", () => bystander.net.own.truth && cheat.net.own.truth);
     const before = await inputs();
@@ -95,7 +97,7 @@ test("cheats gain nothing, are counted, and a bystander does not notice", { time
     const from = performance.now();
     for (let n = 0; n < 600; n++) cheat.net.socket.emit("i", cheat.net.room.inputs.packet({}));
     await until("the flood is counted", async () => (await inputs()).flooded > before.flooded + 100, 3 * DEADLINE_MS);
-    const rubbish = setInterval(() => cheat.net.socket.emit("i", Uint8Array.from({ length: 40 }, () => Math.random() * 256)), 25);
+    rubbish = setInterval(() => cheat.net.socket.emit("i", Uint8Array.from({ length: 40 }, () => Math.random() * 256)), 25);
     // It is read behind what is left of the flood, and a busy machine is in no hurry with either.
     await until("whoever sends rubbish is sent away", () => cheat.heard.bye > 0, 3 * DEADLINE_MS);
     clearInterval(rubbish);
@@ -106,6 +108,7 @@ test("cheats gain nothing, are counted, and a bystander does not notice", { time
     t.diagnostic(`the bystander got ${rate.toFixed(1)} snapshots a second meanwhile`);
     assert.ok(rate > 16, `the bystander got ${rate.toFixed(1)} snapshots a second`);
   } finally {
+    clearInterval(rubbish);
     bystander.close();
     cheat.close();
   }
