@@ -37,7 +37,7 @@ impl Default for AddressLimits {
     }
 }
 
-/// Addresses remembered at once. 100,000 × about 48 B = 5 MB; beyond it those without sessions are
+/// Addresses remembered at once. 100,000 × about 56 B = 6 MB; beyond it those without sessions are
 /// forgotten, which costs them at most one burst more.
 const ADDRESSES_MAX: usize = 100_000;
 
@@ -53,6 +53,8 @@ struct Account {
     sessions: u32,
     /// When the whole burst is available again ("theoretical arrival time" of GCRA), in milliseconds.
     full_at: u64,
+    /// The latest moment at which it asked, by any shard's clock.
+    last: u64,
 }
 
 impl Admission {
@@ -96,6 +98,8 @@ impl Admission {
             addresses.retain(|_, account| account.sessions > 0);
         }
         let account = addresses.entry(key).or_default();
+        // Shards' clocks are a moment apart: for an address, time does not go back.
+        let now = Millis(account.last.max(now.0));
         let interval = 1_000 / u64::from(self.limits.sessions_per_second.max(1));
         let full_at = account.full_at.max(now.0) + interval;
         let burst = interval * u64::from(self.limits.sessions);
@@ -105,6 +109,7 @@ impl Admission {
         *account = Account {
             sessions: account.sessions + 1,
             full_at,
+            last: now.0,
         };
         Some(Admitted(Some((self.clone(), key))))
     }
@@ -179,6 +184,14 @@ mod tests {
         assert_eq!((0..10).filter(|_| open(0)).count(), 4);
         assert!(!open(99));
         assert!(open(100) && !open(100));
+    }
+
+    #[test]
+    fn a_shard_whose_clock_is_behind_refuses_nobody_for_that() {
+        let (admission, peer) = (admission(2, 1000), "192.0.2.7".parse().unwrap());
+        let first = admission.admit(peer, Millis(100));
+        let second = admission.admit(peer, Millis(98));
+        assert!(first.is_some() && second.is_some());
     }
 
     #[test]
