@@ -16,6 +16,17 @@ pub trait Sink {
     /// Writes `run` to the connection, as much as goes without waiting.
     fn submit(&mut self, conn: ConnId, run: &Run<'_>) -> Wrote;
 
+    /// Writes the same run to many, in their order, and names those that did not take all of it: their
+    /// position among `conns`, and what became of it. For sinks that save by doing many at once.
+    fn submit_to_all(&mut self, conns: &[ConnId], run: &Run<'_>, short: &mut Vec<(usize, Wrote)>) {
+        for (at, conn) in conns.iter().enumerate() {
+            match self.submit(*conn, run) {
+                Wrote::All => {}
+                wrote => short.push((at, wrote)),
+            }
+        }
+    }
+
     /// Ends a turn: a sink that batches sends its batch now.
     fn commit(&mut self) {}
 

@@ -79,6 +79,12 @@ impl Recoded {
         }
     }
 
+    /// Whether no connection gets another form.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
     /// Whether this connection gets another form. Nobody pays for it while there are none.
     #[inline]
     pub(crate) fn has(&self, conn: ConnId) -> bool {

@@ -152,14 +152,21 @@ fn is_broadcast(run: &Run<'_>) -> bool {
     all
 }
 
+/// What the gate is tried with: a build that does more for every delivery than it must. Otherwise
+/// nothing.
+#[inline]
+fn slow_down(_run: &Run<'_>) {
+    #[cfg(ringside_seeded_slowdown = "copy")]
+    std::hint::black_box(_run.wire().to_vec());
+    #[cfg(ringside_seeded_slowdown = "encode")]
+    let _ = std::hint::black_box(crate::wire::message(None, |out| {
+        ringside_proto::socketio::encode_event(out, "/", None, "m", _run.wire(), None)
+    }));
+}
+
 impl Sink for GatewaySink {
     fn submit(&mut self, conn: ConnId, run: &Run<'_>) -> Wrote {
-        #[cfg(ringside_seeded_slowdown = "copy")]
-        std::hint::black_box(run.wire().to_vec());
-        #[cfg(ringside_seeded_slowdown = "encode")]
-        let _ = std::hint::black_box(crate::wire::message(None, |out| {
-            ringside_proto::socketio::encode_event(out, "/", None, "m", run.wire(), None)
-        }));
+        slow_down(run);
         if self.swallow && is_broadcast(run) {
             return Wrote::All;
         }
@@ -186,6 +193,32 @@ impl Sink for GatewaySink {
             Ok(()) => Wrote::All,
             // The poll was given up in this moment: the messages stay for the next transport.
             Err(_) => Wrote::Blocked,
+        }
+    }
+
+    fn submit_to_all(&mut self, conns: &[ConnId], run: &Run<'_>, short: &mut Vec<(usize, Wrote)>) {
+        conns.iter().for_each(|_| slow_down(run));
+        if self.swallow && is_broadcast(run) {
+            return;
+        }
+        let one_by_one = |sink: &mut Self, at: usize, short: &mut Vec<(usize, Wrote)>| match sink
+            .submit(conns[at], run)
+        {
+            Wrote::All => {}
+            wrote => short.push((at, wrote)),
+        };
+        if !self.recoded.is_empty() {
+            return (0..conns.len()).for_each(|at| one_by_one(self, at, short));
+        }
+        let mut elsewhere = Vec::new();
+        self.tcp
+            .write_to_all(conns, run.wire(), |at, wrote| match wrote {
+                Some(Wrote::All) => {}
+                Some(wrote) => short.push((at, wrote)),
+                None => elsewhere.push(at),
+            });
+        for at in elsewhere {
+            one_by_one(self, at, short);
         }
     }
 

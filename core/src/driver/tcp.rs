@@ -8,7 +8,7 @@
 use std::{
     collections::HashMap,
     io,
-    os::fd::AsFd,
+    os::fd::{AsFd, BorrowedFd},
     task::{Context, Poll},
 };
 
@@ -50,10 +50,7 @@ impl TcpSink {
 
     /// The connection's stream, while it has one.
     pub fn stream(&self, conn: ConnId) -> Option<&TcpStream> {
-        match self.streams.get(conn.slot()) {
-            Some(Some((generation, stream))) if *generation == conn.generation() => Some(stream),
-            _ => None,
-        }
+        of(&self.streams, conn)
     }
 
     /// Writes bytes in a form of the caller's own: as much as goes without waiting. What does not go,
@@ -63,11 +60,48 @@ impl TcpSink {
         let Some(stream) = self.stream(conn) else {
             return Wrote::Gone;
         };
-        let wrote = send_all(stream, wire);
+        let wrote = match send_now(stream.as_fd(), wire) {
+            Ok(n) if n == wire.len() => return Wrote::All,
+            first => send_rest(stream, wire, first),
+        };
         if matches!(wrote, Wrote::Partial(_) | Wrote::Blocked) {
             self.blocked.push(conn);
         }
         wrote
+    }
+
+    /// Writes the same bytes to many, as [`write`](Self::write) does to one. `other` hears of those
+    /// that did not take all of it: their position, and what became of it, or `None` if they have no
+    /// stream here.
+    ///
+    /// A system call pushes what its caller knew out of the nearest cache, and waits for what its caller
+    /// has not got yet; so the streams of [`AHEAD`] connections are looked up together before the first of
+    /// them is written to.
+    pub fn write_to_all(
+        &mut self,
+        conns: &[ConnId],
+        wire: &[u8],
+        mut other: impl FnMut(usize, Option<Wrote>),
+    ) {
+        let (streams, blocked) = (&self.streams, &mut self.blocked);
+        for (chunk, conns) in conns.chunks(AHEAD).enumerate() {
+            let mut fds = [None; AHEAD];
+            for (fd, conn) in fds.iter_mut().zip(conns) {
+                *fd = of(streams, *conn).map(AsFd::as_fd);
+            }
+            for (at, (fd, conn)) in fds.iter().zip(conns).enumerate() {
+                let first = fd.map(|fd| send_now(fd, wire));
+                if matches!(first, Some(Ok(n)) if n == wire.len()) {
+                    continue;
+                }
+                let stream = of(streams, *conn).zip(first);
+                let wrote = stream.map(|(stream, first)| send_rest(stream, wire, first));
+                if let Some(Wrote::Partial(_) | Wrote::Blocked) = wrote {
+                    blocked.push(*conn);
+                }
+                other(chunk * AHEAD + at, wrote);
+            }
+        }
     }
 
     /// Takes the stream back, without closing it.
@@ -86,21 +120,41 @@ impl TcpSink {
     }
 }
 
+/// The stream of a connection, unless it belongs to another life of its slot.
+#[inline]
+fn of(streams: &[Option<(u32, TcpStream)>], conn: ConnId) -> Option<&TcpStream> {
+    match streams.get(conn.slot()) {
+        Some(Some((generation, stream))) if *generation == conn.generation() => Some(stream),
+        _ => None,
+    }
+}
+
 fn is_of(slot: &Option<(u32, TcpStream)>, conn: ConnId) -> bool {
     matches!(slot, Some((generation, _)) if *generation == conn.generation())
 }
 
+/// How many connections are looked up at once: their streams are a few kB, which stay in the
+/// second-level cache.
+const AHEAD: usize = 32;
+
+const FLAGS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
+
 /// Writes what the kernel takes without waiting.
-fn send_all(stream: &TcpStream, wire: &[u8]) -> Wrote {
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    let first = match send(stream.as_fd(), wire, flags) {
-        Ok(n) if n == wire.len() => return Wrote::All,
+#[inline]
+fn send_now(fd: BorrowedFd<'_>, wire: &[u8]) -> rustix::io::Result<usize> {
+    send(fd, wire, FLAGS)
+}
+
+/// What became of a write whose first attempt did not take it all.
+#[cold]
+fn send_rest(stream: &TcpStream, wire: &[u8], first: rustix::io::Result<usize>) -> Wrote {
+    let first = match first {
         Ok(n) => n,
         Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
         Err(_) => return Wrote::Gone,
     };
     // The socket is full: once more through the runtime, which then knows that it must wait for it.
-    let again = || send(stream.as_fd(), &wire[first..], flags).map_err(io::Error::from);
+    let again = || send_now(stream.as_fd(), &wire[first..]).map_err(io::Error::from);
     match stream.try_io(Interest::WRITABLE, again) {
         Ok(n) if first + n == wire.len() => Wrote::All,
         Ok(n) => Wrote::Partial(first + n),
@@ -113,6 +167,13 @@ fn send_all(stream: &TcpStream, wire: &[u8]) -> Wrote {
 impl Sink for TcpSink {
     fn submit(&mut self, conn: ConnId, run: &Run<'_>) -> Wrote {
         self.write(conn, run.wire())
+    }
+
+    fn submit_to_all(&mut self, conns: &[ConnId], run: &Run<'_>, short: &mut Vec<(usize, Wrote)>) {
+        self.write_to_all(conns, run.wire(), |at, wrote| match wrote {
+            Some(Wrote::All) => {}
+            wrote => short.push((at, wrote.unwrap_or(Wrote::Gone))),
+        });
     }
 
     fn close(&mut self, conn: ConnId, _reason: CloseReason) {

@@ -6,7 +6,7 @@
 use std::slice;
 
 use super::{
-    Shard, Work,
+    Scratch, Shard, Work,
     backlog::{FirstOf, Overflow},
     conns::State,
     route::OpenItem,
@@ -67,28 +67,35 @@ impl<S: Sink> Shard<S> {
             items: &items,
         };
         let run = Run::new(wire, &messages);
-        let mut odd = std::mem::take(&mut self.scratch.odd);
-        let (mut writes, mut whole) = (0, 0);
+        let Scratch {
+            ready,
+            behind,
+            short,
+            ..
+        } = &mut self.scratch;
         for slot in self.members.of(topic) {
-            if conns.get(slot).backlog.is_some() {
-                odd.push(Odd::Unwritten(slot));
-                continue;
-            }
-            writes += 1;
-            match self.sink.submit(conns.id(slot), &run) {
-                Wrote::All => whole += 1,
-                wrote => odd.push(Odd::Short(slot, item, wrote)),
+            match conns.get(slot).backlog {
+                None => ready.push(conns.id(slot)),
+                Some(_) => behind.push(slot),
             }
         }
+        self.sink.submit_to_all(ready, &run, short);
+        let writes = ready.len() as u64;
+        let whole = writes - short.len() as u64;
         self.count_writes(writes, self.turn.units(item), whole, work);
         // Now that nobody goes through the subscribers any more, some may end.
-        for odd in odd.drain(..) {
-            match odd {
-                Odd::Unwritten(slot) => self.write_notes(slot, &items, work),
-                Odd::Short(slot, _, wrote) => self.settle(slot, &items, Submitted::from(wrote, 0)),
-            }
+        let mut short = std::mem::take(&mut self.scratch.short);
+        for (at, wrote) in short.drain(..) {
+            let slot = self.scratch.ready[at].slot() as u32;
+            self.settle(slot, &items, Submitted::from(wrote, 0));
         }
-        self.scratch.odd = odd;
+        self.scratch.short = short;
+        let mut behind = std::mem::take(&mut self.scratch.behind);
+        for slot in behind.drain(..) {
+            self.write_notes(slot, &items, work);
+        }
+        self.scratch.behind = behind;
+        self.scratch.ready.clear();
     }
 
     /// Counts `writes` of an item of so many units, of which so many were taken whole.

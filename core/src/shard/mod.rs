@@ -32,7 +32,7 @@ use crate::{
     frame::Frame,
     ident::{ConnId, Millis},
     op::AppMessage,
-    sink::Sink,
+    sink::{Sink, Wrote},
     stats::{Counters, Stats},
     sync::{Arc, Ordering, sized},
     topic::{Topic, TopicId},
@@ -201,7 +201,11 @@ struct Scratch {
     items: Vec<u32>,
     cork: Vec<u8>,
     expired: Vec<ConnId>,
-    odd: Vec<flush::Odd>,
+    /// Of the item that is being written to all its topic's subscribers: who gets it at once, who is
+    /// behind, and who of the first did not take it all.
+    ready: Vec<ConnId>,
+    behind: Vec<u32>,
+    short: Vec<(usize, Wrote)>,
 }
 
 impl<S: Sink> Shard<S> {
