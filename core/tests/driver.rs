@@ -187,6 +187,66 @@ fn a_slow_reader_gets_everything_and_delays_nobody() {
     assert_eq!(server.core.stats().slow_consumers, 0);
 }
 
+/// More subscribers than are looked up at once, of all kinds: who reads, who has stopped for now, who
+/// never does, who has hung up without a word.
+#[test]
+fn each_of_many_subscribers_gets_what_it_takes_and_no_more() {
+    const BYTES: usize = 100_000;
+    let server = serve(OutboxLimits {
+        bytes: 100 * BYTES,
+        messages: 100,
+    });
+    let mut quick = Vec::new();
+    let (mut slow, mut stuck) = (Vec::new(), Vec::new());
+    let mut gone = Vec::new();
+    for n in 0..80 {
+        let (stream, conn) = server.connect();
+        match n % 16 {
+            3 => slow.push(stream),
+            7 => stuck.push((stream, conn)),
+            11 => gone.push(conn),
+            _ => quick.push(stream),
+        }
+    }
+    let mut publisher = server.core.publisher().unwrap();
+    let mut sent = 0;
+    let mut ends = Vec::new();
+    while ends.len() < stuck.len() + gone.len() {
+        let frame = Frame::from_bytes(vec![sent as u8; BYTES], 0);
+        publisher
+            .publish(&server.topic, Class::Reliable, frame)
+            .unwrap();
+        publisher.flush();
+        for stream in &mut quick {
+            assert_eq!(read(stream, BYTES), vec![sent as u8; BYTES]);
+        }
+        // These fall behind for fifty messages at a time, and then catch up: never as far as the stuck.
+        if sent % 50 == 49 {
+            for stream in &mut slow {
+                for n in sent - 49..=sent {
+                    assert_eq!(read(stream, BYTES), vec![n as u8; BYTES], "message {n}");
+                }
+            }
+        }
+        sent += 1;
+        ends.extend(server.ended.try_iter());
+    }
+    let because = |reason| {
+        let conns = ends.iter().filter(|end| end.1 == reason).map(|end| end.0);
+        let mut conns: Vec<_> = conns.collect();
+        conns.sort_unstable();
+        conns
+    };
+    let stuck: Vec<_> = stuck.iter().map(|(_, conn)| *conn).collect();
+    assert_eq!(because(CloseReason::SlowConsumer), stuck);
+    assert_eq!(because(CloseReason::Gone), gone);
+    for stream in &mut slow {
+        for n in sent - sent % 50..sent {
+            assert_eq!(read(stream, BYTES), vec![n as u8; BYTES], "message {n}");
+        }
+    }
+}
+
 #[test]
 fn a_reader_that_never_reads_is_closed_with_a_reason() {
     let server = serve(OutboxLimits {
