@@ -13,13 +13,13 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use core_affinity::CoreId;
 use disruptor::{BusySpin, Polling, Producer as _, build_multi_producer, build_single_producer};
-use ringside_benches::ratio::{Bound, Match, play_all};
+use ringside_benches::ratio::{Bound, Match, play_all, wall_time_on};
 use ringside_core::{
     Class, CloseReason, ConnId, Core, Frame, Millis, OutboxLimits, Run, Sink, Wrote,
     bench_api::{LaneReader, LaneWriter, lane},
@@ -62,6 +62,7 @@ fn race<'a>(producers: Vec<Box<dyn FnOnce() + Send + 'a>>, consume: impl FnOnce(
     // The consumer has a core to itself; the producers share the others.
     let (consumers, cores) = CORES.split_last().expect("at least this one");
     core_affinity::set_for_current(*consumers);
+    let busy = 1 + cores.len().min(producers.len());
     thread::scope(|scope| {
         for (n, produce) in producers.into_iter().enumerate() {
             let start = &start;
@@ -73,9 +74,7 @@ fn race<'a>(producers: Vec<Box<dyn FnOnce() + Send + 'a>>, consume: impl FnOnce(
             });
         }
         start.wait();
-        let begin = Instant::now();
-        consume();
-        begin.elapsed()
+        wall_time_on(busy, consume)
     })
 }
 

@@ -2,10 +2,15 @@
 //! round gives a ratio, and their median is what counts (printed with the middle half of them).
 //!
 //! Such a ratio holds where absolute times move by half from run to run. What
-//! it cannot show: anything about another machine, and, across cores, more than the first digit while
-//! others use the cores too. Every contender is also offered to criterion, for its history.
+//! it cannot show: anything about another machine, and, across cores, more than the first digit. Rounds in
+//! which others had our cores are left out there ([`wall_time_on`]). Every contender is also offered to
+//! criterion, for its history.
 
-use std::{io::Write as _, time::Duration};
+use std::{
+    cell::Cell,
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
 use criterion::Criterion;
 use rustix::time::{ClockId, clock_gettime};
@@ -16,8 +21,8 @@ type Run<'a> = Box<dyn FnMut(u64) -> Duration + 'a>;
 struct Contender<'a> {
     name: &'static str,
     run: Run<'a>,
-    /// Nanoseconds a unit, one per round.
-    rounds: Vec<f64>,
+    /// Nanoseconds a unit, one per round; none where it was disturbed.
+    rounds: Vec<Option<f64>>,
 }
 
 /// What is expected of two contenders.
@@ -79,8 +84,8 @@ impl<'a> Match<'a> {
         }
     }
 
-    /// Says that the contenders run on several threads at once. Their ratios are guarded by a factor of
-    /// two only: on a busy machine they move by half.
+    /// Says that the contenders run on several threads at once, and measure with [`wall_time_on`]. Their
+    /// ratios are guarded by a factor of two only, and where enough rounds were undisturbed.
     pub fn across_threads(mut self) -> Self {
         self.threads = Threads::Many;
         self
@@ -133,21 +138,35 @@ impl<'a> Match<'a> {
             }
             group.finish();
         }
-        for round in 0..=rounds {
+        // On a busy machine more rounds are needed for as many that nobody disturbed.
+        let most = match self.threads {
+            Threads::Many => 4 * rounds,
+            Threads::One | Threads::Woken => rounds,
+        };
+        for round in 0..=most {
+            if round > rounds && self.fewest() >= rounds {
+                break;
+            }
             for contender in &mut self.contenders {
+                DISTURBED.set(false);
                 let took = (contender.run)(self.operations).as_nanos() as f64;
+                let cost = took / (self.operations as f64 * self.units);
                 // The first round warms up.
                 if round > 0 {
-                    contender
-                        .rounds
-                        .push(took / (self.operations as f64 * self.units));
+                    contender.rounds.push((!DISTURBED.get()).then_some(cost));
                 }
             }
         }
         self.table()
     }
 
-    /// A goal's ratio, round by round, sorted.
+    /// Undisturbed rounds of the goal that has the fewest.
+    fn fewest(&self) -> usize {
+        let counts = self.goals.iter().map(|goal| self.ratios(goal).len());
+        counts.min().unwrap_or(usize::MAX)
+    }
+
+    /// A goal's ratio, in every round in which neither was disturbed, sorted.
     fn ratios(&self, goal: &Goal) -> Vec<f64> {
         let rounds = |name: &str| {
             let found = self
@@ -157,7 +176,8 @@ impl<'a> Match<'a> {
             &found.expect("a contender of this name").rounds
         };
         let pairs = rounds(goal.of.0).iter().zip(rounds(goal.of.1));
-        let mut ratios: Vec<f64> = pairs.map(|(of, by)| of / by).collect();
+        let ratios = pairs.filter_map(|(of, by)| Some((*of)? / (*by)?));
+        let mut ratios: Vec<f64> = ratios.collect();
         ratios.sort_by(f64::total_cmp);
         ratios
     }
@@ -166,9 +186,12 @@ impl<'a> Match<'a> {
         let ratios: Vec<_> = self.goals.iter().map(|goal| self.ratios(goal)).collect();
         println!("\n{} (ns a {}; median, best, worst)", self.title, self.unit);
         for contender in &mut self.contenders {
-            contender.rounds.sort_by(f64::total_cmp);
-            let rounds = &contender.rounds;
-            let (best, worst) = (rounds[0], rounds[rounds.len() - 1]);
+            let mut rounds: Vec<f64> = contender.rounds.iter().copied().flatten().collect();
+            rounds.sort_by(f64::total_cmp);
+            let (Some(best), Some(worst)) = (rounds.first(), rounds.last()) else {
+                println!("  {:<46} disturbed in every round", contender.name);
+                continue;
+            };
             let median = rounds[rounds.len() / 2];
             println!(
                 "  {:<46} {median:>10.2} {best:>10.2} {worst:>10.2}",
@@ -177,6 +200,14 @@ impl<'a> Match<'a> {
         }
         let mut kept = true;
         for (goal, ratios) in self.goals.iter().zip(&ratios) {
+            if ratios.len() < ROUNDS_MIN {
+                println!(
+                    "  {:<52} not to be told: {} rounds were undisturbed",
+                    goal.what,
+                    ratios.len()
+                );
+                continue;
+            }
             let (median, quarter) = (ratios[ratios.len() / 2], ratios.len() / 4);
             let (low, high) = (ratios[quarter], ratios[ratios.len() - 1 - quarter]);
             let (bound, holds) = match goal.bound {
@@ -258,6 +289,32 @@ pub fn play_all(matches: Vec<Match<'_>>) {
 
 /// Rounds unless the command line says otherwise: odd, so that the median is one of them.
 const ROUNDS: usize = 31;
+
+/// Undisturbed rounds that a ratio needs.
+const ROUNDS_MIN: usize = 5;
+
+thread_local! {
+    /// Whether others had our cores during the current round.
+    static DISTURBED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Share of their cores' time that busy threads get on an idle machine, starting and stopping included.
+const UNDISTURBED: f64 = 0.85;
+
+/// Wall time of `work`, which keeps so many cores busy from its beginning to its end. If this process
+/// got much less CPU time than that, somebody else had those cores, and the round says nothing.
+pub fn wall_time_on(cores: usize, work: impl FnOnce()) -> Duration {
+    let mut took = Duration::ZERO;
+    let used = process_time(|| {
+        let begin = Instant::now();
+        work();
+        took = begin.elapsed();
+    });
+    if used.as_secs_f64() < UNDISTURBED * cores as f64 * took.as_secs_f64() {
+        DISTURBED.set(true);
+    }
+    took
+}
 
 /// CPU time used by `work`, of this thread.
 pub fn thread_time(work: impl FnOnce()) -> Duration {
