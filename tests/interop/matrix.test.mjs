@@ -1,6 +1,6 @@
 // Every generation of the stock client, over every choice of transports, in the main and in another namespace.
 //
-// Promises: each cell connects with auth, talks both ways in text and bytes with and without acks, hears of a
+// Promises: each cell connects with auth, talks both ways in text and bytes with and without acks, is in rooms, hears of a
 // refusal, leaves and is left, and finds a restarted server again. The 2.x client speaks Engine.IO 3, behind its
 // option. Also the msgpack parser, and recovery with the 4.x client. Leaves out: Python and Rust clients, which are
 // tested from their own languages.
@@ -104,46 +104,110 @@ for (const client of CLIENTS) {
     after(() => server.stop());
 
     for (const choice of CHOICES) {
-      const cell = { client, choice };
-      test(`${choice.name}: rooms, the server's questions, middleware, and the server's goodbye`, async () => {
-        const [a, b] = [dial(cell, server.url, "/"), dial(cell, server.url, "/")];
-        await Promise.all([next(a, "connect"), next(b, "connect")]);
-        await Promise.all([ask(a, "join", ["x"]), ask(b, "join", ["x"])]);
-        const heard = next(b, "e");
-        await ask(a, "say", { to: ["x"] }, "e", { n: 1 });
-        assert.deepEqual((await heard)[0], { n: 1 });
-        a.once("question", (n, ack) => ack(n * 2));
-        assert.deepEqual((await ask(a, "ask", "question", 21, 5000))[0], { answer: 42 });
-        const refused = dial(cell, server.url, "/guarded", client.hasAuth ? { auth: {} } : {});
-        const [error] = await next(refused, client.hasAuth ? "connect_error" : "error");
-        assert.equal(error.message ?? error, "no token");
-        refused.io.engine.close();
-        const gone = next(b, "disconnect");
-        b.emit("quit", false);
-        assert.equal((await gone)[0], "io server disconnect");
-        const lost = next(a, "disconnect");
-        a.emit("quit", true);
-        assert.equal((await lost)[0], "io server disconnect");
-        b.io.engine.close();
-      });
+      for (const path of ["/", "/custom"]) {
+        const cell = { client, choice };
+        const name = `${choice.name}, ${path}`;
+        test(`${name}: auth, text and bytes and acks both ways, rooms, and both ways out`, async (context) => {
+          const sockets = Array.from({ length: 4 }, () => dial(cell, server.url, path));
+          context.after(() => sockets.forEach((socket) => socket.io.engine.close()));
+          const [a, b, c, d] = sockets;
+          await Promise.all(sockets.map((socket) => next(socket, "connect")));
+          assert.equal(await settled(a, cell), choice.settled);
+          assert.deepEqual((await ask(a, "auth"))[0], client.hasAuth ? { token: "abc" } : {});
+          await converses(a);
+          await sharesRooms(a, b);
+          await ends(sockets);
+          assert.ok([b, c, d].every((socket) => !socket.connected));
+        });
 
-      test(`${choice.name}: a restarted server is found again`, async () => {
-        const first = await startFixture("socketio", [...client.flags, ...PATIENT]);
-        const port = new URL(first.url).port;
-        const socket = dial(cell, first.url, "/", { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 100 });
-        await next(socket, "auth");
-        const lost = next(socket, "disconnect");
-        await first.kill();
-        await lost;
-        const again = next(socket, "auth");
-        const second = await startFixture("socketio", [...client.flags, ...PATIENT, "--port", port]);
-        await again;
-        assert.deepEqual(await ask(socket, "message-with-ack", "again"), ["again"]);
-        socket.disconnect();
-        await second.stop();
-      });
+        test(`${name}: middleware refuses`, async () => {
+          const refused = dial(cell, server.url, path, client.hasAuth ? { auth: { ban: 1 } } : { query: { ban: 1 } });
+          const [error] = await next(refused, client.hasAuth ? "connect_error" : "error");
+          // The older protocol has place for one of them.
+          const said = client.hasAuth ? [error.message, error.data] : ["banned", error];
+          assert.deepEqual(said, ["banned", { code: 403 }]);
+          refused.io.engine.close();
+        });
+
+        test(`${name}: a restarted server is found again`, async (context) => {
+          const first = await startFixture("api", client.flags);
+          context.after(() => first.kill());
+          const port = new URL(first.url).port;
+          const socket = dial(cell, first.url, path, { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 100 });
+          context.after(() => socket.disconnect());
+          await next(socket, "connect");
+          await settled(socket, cell);
+          const lost = next(socket, "disconnect");
+          await first.kill();
+          await lost;
+          const again = next(socket, "connect");
+          const second = await startFixture("api", [...client.flags, "--port", port]);
+          context.after(() => second.kill());
+          await again;
+          assert.deepEqual(await ask(socket, "message-with-ack", "again"), ["again"]);
+          assert.deepEqual((await ask(socket, "auth"))[0], client.hasAuth ? { token: "abc" } : {});
+        });
+      }
     }
   });
+}
+
+/** Text and bytes, with acks and without, in both directions. */
+async function converses(socket) {
+  const bytes = Buffer.from([0, 1, 254, 255]);
+  const back = next(socket, "message-back");
+  socket.emit("message", "text", 7, { deep: [bytes] });
+  // Recovery appends an offset behind the others.
+  const [text, number, { deep }] = await back;
+  assert.deepEqual([text, number, Buffer.from(deep[0])], ["text", 7, bytes]);
+  const [first, second] = await ask(socket, "message-with-ack", bytes, "x");
+  assert.deepEqual([Buffer.from(first), second], [bytes, "x"]);
+  socket.once("question", (n, ack) => ack(n * 2));
+  assert.deepEqual((await ask(socket, "ask", "question", 21, 5000))[0], { answer: 42 });
+  socket.once("question", (asked, ack) => ack(Buffer.from(asked).reverse()));
+  assert.deepEqual(Buffer.from((await ask(socket, "ask-bytes", bytes))[0]), Buffer.from([255, 254, 1, 0]));
+}
+
+/** Who is in a room hears what is said there, the sender does not, and who has left no more. */
+async function sharesRooms(a, b) {
+  await Promise.all([ask(a, "join", ["x", "y"]), ask(b, "join", ["x"])]);
+  assert.deepEqual((await ask(a, "rooms"))[0], ["x", "y"]);
+  const heard = [];
+  for (const socket of [a, b]) socket.on("e", (arg) => heard.push([socket === a ? "a" : "b", arg]));
+  await ask(a, "say", { to: ["x", "y"] }, "e", { n: 1 });
+  await ask(b, "leave", "x");
+  await ask(a, "say", { from: "io", to: ["x"] }, "e", { n: 2 });
+  // What was sent to it before has arrived with the answer.
+  await Promise.all([ask(a, "rooms"), ask(b, "rooms")]);
+  assert.deepEqual(heard, [["b", { n: 1 }], ["a", { n: 2 }]]);
+}
+
+/** The client leaves, the server has it leave, the server ends its connection, and the connection breaks. */
+async function ends([a, b, c, d]) {
+  await ask(b, "log");
+  const left = next(a, "disconnect");
+  a.disconnect();
+  assert.equal((await left)[0], "io client disconnect");
+  await logs(b, "disconnect: client namespace disconnect");
+  const lost = next(c, "disconnect");
+  c.emit("quit", true);
+  assert.equal((await lost)[0], "io server disconnect");
+  await logs(b, "disconnect: server namespace disconnect");
+  d.io.engine.close();
+  await logs(b, "disconnect: transport close");
+  const gone = next(b, "disconnect");
+  b.emit("quit", false);
+  assert.equal((await gone)[0], "io server disconnect");
+}
+
+/** Asks for the server's log until it has this line: an end is noticed when it is. */
+async function logs(socket, line) {
+  const seen = [];
+  const until = Date.now() + DEADLINE_MS;
+  while (!seen.includes(line)) {
+    assert.ok(Date.now() < until, `no "${line}" among ${JSON.stringify(seen)}`);
+    seen.push(...(await ask(socket, "log"))[0]);
+  }
 }
 
 test("the msgpack parser, with stock 4.x clients", async () => {
@@ -164,29 +228,30 @@ test("the msgpack parser, with stock 4.x clients", async () => {
 });
 
 for (const { name, transports } of CHOICES) {
-  test(`recovery, again and again, over ${name}`, async () => {
-    const server = await startFixture("api");
-    const open = () => io4(server.url, { forceNew: true, transports, reconnectionDelay: 20, reconnectionDelayMax: 50 });
-    const [socket, other] = [open(), open()];
-    await Promise.all([next(socket, "connect"), next(other, "connect")]);
-    await ask(socket, "join", ["x"]);
-    const id = socket.id;
-    // The reference recovers only who has seen an event.
-    const seen = next(socket, "missed");
-    await ask(other, "say", { to: ["x"] }, "missed", -1);
-    await seen;
-    for (let life = 0; life < 4; life += 1) {
-      const back = next(socket, "connect");
-      const heard = next(socket, "missed");
-      socket.io.engine.close();
-      await ask(other, "say", { to: ["x"] }, "missed", life);
-      await back;
-      assert.ok(socket.recovered, `life ${life}`);
-      assert.equal(socket.id, id);
-      assert.equal((await heard)[0], life);
-    }
-    socket.disconnect();
-    other.disconnect();
-    await server.stop();
-  });
+  for (const path of ["/", "/custom"]) {
+    test(`recovery, again and again, over ${name} in ${path}`, async (context) => {
+      const server = await startFixture("api");
+      context.after(() => server.kill());
+      const open = () => io4(server.url + path, { forceNew: true, transports, reconnectionDelay: 20, reconnectionDelayMax: 50 });
+      const [socket, other] = [open(), open()];
+      context.after(() => [socket, other].forEach((one) => one.disconnect()));
+      await Promise.all([next(socket, "connect"), next(other, "connect")]);
+      await ask(socket, "join", ["x"]);
+      const id = socket.id;
+      // The reference recovers only who has seen an event.
+      const seen = next(socket, "missed");
+      await ask(other, "say", { to: ["x"] }, "missed", -1);
+      await seen;
+      for (let life = 0; life < 4; life += 1) {
+        const back = next(socket, "connect");
+        const heard = next(socket, "missed");
+        socket.io.engine.close();
+        await ask(other, "say", { to: ["x"] }, "missed", life);
+        await back;
+        assert.ok(socket.recovered, `life ${life}`);
+        assert.equal(socket.id, id);
+        assert.equal((await heard)[0], life);
+      }
+    });
+  }
 }

@@ -16,23 +16,31 @@ export function api(io) {
     socket.on("where", (ack) => ack(socket.nsp.name));
     socket.on("all", (text) => socket.nsp.emit("all", text));
   });
-  const guarded = io.of("/guarded");
-  guarded.use((socket, next) => {
-    if (!JSON.stringify(socket.handshake.auth).includes('"ban"')) return next();
+  // A client of the old kind has no auth: it says so in its query.
+  const banned = ({ handshake }, next) => {
+    if (!JSON.stringify(handshake.auth).includes('"ban"') && !("ban" in handshake.query)) return next();
     const error = new Error("banned");
     error.data = { code: 403 };
     next(error);
-  });
+  };
+  const guarded = io.of("/guarded");
+  guarded.use(banned);
   guarded.use((socket, next) => setImmediate(() => next("token" in socket.handshake.auth ? undefined : new Error("no token"))));
 
   // Own rooms come and go with every socket: only others are told.
   const isOwn = (room) => /^[\w-]{20}$/.test(room);
-  io.of("/").adapter.on("create-room", (room) => isOwn(room) || log.push(`create ${room}`));
-  io.of("/").adapter.on("delete-room", (room) => isOwn(room) || log.push(`delete ${room}`));
+  for (const name of ["/", "/custom"]) whole(io.of(name));
 
-  io.on("connection", (socket) => {
+  function whole(nsp) {
+    nsp.use(banned);
+    nsp.adapter.on("create-room", (room) => isOwn(room) || log.push(`create ${room}`));
+    nsp.adapter.on("delete-room", (room) => isOwn(room) || log.push(`delete ${room}`));
+    nsp.on("connection", (socket) => connected(socket, nsp));
+  }
+
+  function connected(socket, nsp) {
     const target = ({ from, to = [], except = [], volatile, local, compress }) => {
-      let all = from === "io" ? io.to(to) : to.length > 0 ? socket.to(to) : socket.broadcast;
+      let all = from === "io" ? nsp.to(to) : to.length > 0 ? socket.to(to) : socket.broadcast;
       if (except.length > 0) all = all.except(except);
       if (volatile) all = all.volatile;
       if (local) all = all.local;
@@ -64,6 +72,10 @@ export function api(io) {
         ack({ answers: sortedText(answers), missing: Boolean(error) });
       });
     });
+    socket.on("bytes-of", (text, ack) => ack(Buffer.from(text)));
+    socket.on("ask-bytes", async (bytes, ack) => ack(await socket.emitWithAck("question", bytes)));
+    socket.on("message", (...args) => socket.emit("message-back", ...args));
+    socket.on("message-with-ack", (...args) => args.pop()(...args));
     socket.on("fetch", async (whom, ack) => {
       const sockets = await target(whom).fetchSockets();
       const all = sockets.map((it) => ({ data: it.data.value ?? null, rooms: roomsOf(it) }));
@@ -77,8 +89,9 @@ export function api(io) {
     socket.on("quit", (close) => socket.disconnect(close));
     socket.on("recovered", (ack) => ack(socket.recovered));
     socket.on("auth", (ack) => ack(withoutClaim(socket.handshake.auth)));
+    socket.on("handshake", (ack) => ack(socket.handshake));
     socket.on("transport", (ack) => ack(socket.conn.transport.name));
-    socket.on("server-side", (ack) => ack(io.serverSideEmit("x", 1)));
+    socket.on("server-side", (ack) => ack(nsp.serverSideEmit("x", 1)));
     socket.on("log", (ack) => {
       ack(log);
       log = [];
@@ -99,7 +112,7 @@ export function api(io) {
       socket.offAnyOutgoing();
       ack();
     });
-  });
+  }
 }
 
 const withoutClaim = ({ pid, offset, ...auth }) => auth;

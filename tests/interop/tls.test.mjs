@@ -108,6 +108,17 @@ describe("with TLS", { skip }, () => {
       }),
     );
 
+  test("the handshake tells that it is secure", async () => {
+    const api = await startFixture("api", ["--cert", cert, "--key", key]);
+    for (const transports of [["websocket"], ["polling"]]) {
+      const manager = new Manager(api.url, { transports, reconnection: false, ca, agent: new Agent({ ca }) });
+      managers.push(manager);
+      const handshake = await within("the handshake", manager.socket("/").emitWithAck("handshake"));
+      assert.equal(handshake.secure, true);
+    }
+    await api.stop();
+  });
+
   test("polling and pages over HTTP/2", async () => {
     const client = connect(server.url, { ca });
     try {

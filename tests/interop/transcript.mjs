@@ -67,6 +67,11 @@ export async function transcript(io, url, options = {}) {
 
   await step("the auth arrives", () => ask(a, "auth"));
   await step("the transport", () => ask(a, "transport"));
+  await step("the handshake", async () => {
+    const { headers, time, issued, url, query, ...rest } = await ask(a, "handshake");
+    const isNow = Math.abs(Date.now() - issued) < 60_000 && Math.abs(Date.parse(time) - issued) < 2_000;
+    return [isNow, "host" in headers, url.startsWith("/socket.io/?EIO=4&transport="), Object.keys(query).sort(), Object.entries(rest).sort()];
+  });
   await step("not recovered", () => ask(a, "recovered"));
   await step("no rooms at first", () => ask(a, "rooms"));
   await step("join one", async () => (await ask(a, "join", ["red"]), ask(a, "rooms")));

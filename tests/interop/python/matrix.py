@@ -1,21 +1,25 @@
 """PyPI python-socketio, blocking and asyncio, against the fixtures `socketio` and `api`.
 
-Promises: each cell connects with auth, talks both ways in text and bytes with acks, hears of a refusal, is in rooms, leaves
-and is left, and finds a restarted server again. Prints a line per cell and `N passed, N failed`. Usage: matrix.py FIXTURE.
-Leaves out: what only the 4.x JavaScript client can do (recovery).
+Promises: each cell connects with auth, talks both ways in text and bytes with and without acks, is in rooms, hears of a
+refusal, leaves and is left, and finds a restarted server again. Prints a line per cell and `N passed, N failed`. Usage:
+matrix.py FIXTURE. Leaves out: what only the 4.x JavaScript client can do (recovery).
 """
 
 import asyncio
+import inspect
 import queue
 import re
 import subprocess
 import sys
+import time
 import traceback
 
 import socketio
 
 DEADLINE = 15
+KINDS = {"blocking": socketio.Client, "asyncio": socketio.AsyncClient}
 CHOICES = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": ["polling", "websocket"]}
+BYTES = b"\x00\x01\xfe\xff"
 
 
 class Server:
@@ -37,94 +41,152 @@ class Server:
         self.process.wait()
 
 
-def blocking(transports, namespace):
-    heard = queue.Queue()
+class Peer:
+    """Either client in the words of the asyncio one, in one namespace, and what it hears."""
+
+    def __init__(self, kind, namespace, **options):
+        options = {"reconnection": False, **options}
+        self.client, self.namespace, self.heard = kind(**options), namespace, queue.Queue()
+
+    def notes(self, *events):
+        for event in events:
+            self.on(event, lambda *args, event=event: self.heard.put((event, args)))
+
+    def on(self, event, handler):
+        self.client.on(event, handler, namespace=self.namespace)
+
+    async def connect(self, url, transports, **options):
+        await self.do("connect", url, transports=transports, namespaces=[self.namespace], **options)
+        assert self.client.transport() == transports[-1], self.client.transport()
+
+    async def do(self, method, *args, **options):
+        done = getattr(self.client, method)(*args, **options)
+        return await done if inspect.isawaitable(done) else done
+
+    async def emit(self, event, *args):
+        await self.do("emit", event, args, namespace=self.namespace)
+
+    async def call(self, event, *args):
+        """The answer's arguments, as a list."""
+        answer = await self.do("call", event, args, namespace=self.namespace, timeout=DEADLINE)
+        if answer is None:
+            return []
+        return list(answer) if isinstance(answer, tuple) else [answer]
+
+    async def next(self, event):
+        """The arguments of the next event of this name."""
+        until = time.monotonic() + DEADLINE
+        while time.monotonic() < until:
+            try:
+                got, args = self.heard.get_nowait()
+            except queue.Empty:
+                await asyncio.sleep(0.005)
+                continue
+            if got == event:
+                return args
+        raise AssertionError(f"no {event!r} within {DEADLINE} s")
+
+    async def logs(self, line):
+        """Asks for the server's log until it has this line: an end is noticed when it is."""
+        seen, until = [], time.monotonic() + DEADLINE
+        while line not in seen:
+            assert time.monotonic() < until, f"no {line!r} among {seen}"
+            seen += (await self.call("log"))[0]
+
+
+async def protocol(kind, transports, namespace):
+    """The suite's own fixture, with its short heartbeat."""
     with Server("socketio") as server:
-        client = socketio.Client(reconnection=False)
-        for event in ["auth", "message-back", "disconnect"]:
-            client.on(event, lambda *args, event=event: heard.put((event, args)), namespace=namespace)
-        client.connect(server.url, auth={"token": "abc"}, transports=transports, namespaces=[namespace])
-        assert heard.get(timeout=DEADLINE) == ("auth", ({"token": "abc"},))
+        client = Peer(kind, namespace)
+        client.notes("auth", "message-back", "disconnect")
+        await client.connect(server.url, transports, auth={"token": "abc"})
+        assert await client.next("auth") == ({"token": "abc"},)
         if namespace == "/":
-            client.emit("message", ("text", 7, {"deep": b"\x00\xff"}))
-            assert heard.get(timeout=DEADLINE) == ("message-back", ("text", 7, {"deep": b"\x00\xff"}))
-            answer = client.call("message-with-ack", (b"\x01\x02", "x"), timeout=DEADLINE)
-            assert answer == (b"\x01\x02", "x") or answer == [b"\x01\x02", "x"], answer
-        client.disconnect()
-        assert heard.get(timeout=DEADLINE)[0] == "disconnect"
+            await client.emit("message", "text", 7, {"deep": BYTES})
+            assert await client.next("message-back") == ("text", 7, {"deep": BYTES})
+            assert await client.call("message-with-ack", BYTES, "x") == [BYTES, "x"]
+        await client.do("disconnect")
+        await client.next("disconnect")
 
 
-def blocking_api(transports):
-    heard = queue.Queue()
+async def everything(kind, transports, namespace):
     with Server("api") as server:
-        clients = [socketio.Client(reconnection=False) for _ in range(2)]
-        for at, client in enumerate(clients):
-            for event in ["e", "disconnect"]:
-                client.on(event, lambda *args, at=at, event=event: heard.put((at, event, args)))
-            client.on("question", lambda n: n * 2)
-            client.connect(server.url, transports=transports)
-            client.call("join", ["x"], timeout=DEADLINE)
-        clients[0].call("say", ({"to": ["x"]}, "e", {"n": 1}), timeout=DEADLINE)
-        at, event, args = heard.get(timeout=DEADLINE)
-        assert (at, event, args[0]) == (1, "e", {"n": 1})
-        assert clients[0].call("ask", ("question", 21, 5000), timeout=DEADLINE) == {"answer": 42}
-        refused = socketio.Client(reconnection=False)
-        refused.on("connect_error", lambda error: heard.put(error), namespace="/guarded")
+        a, b = (Peer(kind, namespace) for _ in range(2))
+        for peer in (a, b):
+            peer.notes("e", "message-back", "disconnect")
+            peer.on("question", lambda asked: asked * 2 if isinstance(asked, int) else asked[::-1])
+            await peer.connect(server.url, transports, auth={"token": "abc"})
+        assert await a.call("auth") == [{"token": "abc"}]
+        # Recovery appends an offset behind the others.
+        await a.emit("message", "text", 7, {"deep": BYTES})
+        assert (await a.next("message-back"))[:3] == ("text", 7, {"deep": BYTES})
+        assert await a.call("message-with-ack", BYTES, "x") == [BYTES, "x"]
+        assert await a.call("ask", "question", 21, 5000) == [{"answer": 42}]
+        assert await a.call("ask-bytes", BYTES) == [BYTES[::-1]]
+
+        for peer in (a, b):
+            await peer.call("join", ["x"])
+        assert await a.call("rooms") == [["x"]]
+        await a.call("say", {"to": ["x"]}, "e", {"n": 1})
+        assert (await b.next("e"))[0] == {"n": 1}
+        await b.call("leave", "x")
+        await a.call("say", {"from": "io", "to": ["x"]}, "e", {"n": 2})
+        assert (await a.next("e"))[0] == {"n": 2}, "the sender did not hear the first"
+        await b.call("rooms")
+        assert b.heard.empty(), "who has left the room hears no more of it"
+
+        await b.call("log")
+        await a.do("disconnect")
+        await a.next("disconnect")
+        await b.logs("disconnect: client namespace disconnect")
+        await b.emit("quit", False)
+        await b.next("disconnect")
+        await b.do("disconnect")
+
+
+async def refused(kind, transports, namespace):
+    with Server("api") as server:
+        client = Peer(kind, namespace)
+        client.notes("connect_error")
         try:
-            refused.connect(server.url, transports=transports, namespaces=["/guarded"], auth={"ban": 1})
+            await client.connect(server.url, transports, auth={"ban": 1})
             raise AssertionError("it was let in")
         except socketio.exceptions.ConnectionError:
-            assert heard.get(timeout=DEADLINE)["message"] == "banned"
-        clients[1].emit("quit", False)
-        at, event, _ = heard.get(timeout=DEADLINE)
-        assert (at, event) == (1, "disconnect")
-        clients[0].disconnect()
+            (error,) = await client.next("connect_error")
+            assert error == {"message": "banned", "data": {"code": 403}}, error
+        await client.do("disconnect")
 
 
-async def asyncio_cell(transports):
-    heard = asyncio.Queue()
-    with Server("socketio") as server:
-        client = socketio.AsyncClient(reconnection=True, reconnection_delay=0.05, reconnection_delay_max=0.2)
-        for event in ["auth", "message-back", "disconnect"]:
-            client.on(event, lambda *args, event=event: heard.put_nowait((event, args)))
-
-        async def next_of(event):
-            while True:
-                got = await asyncio.wait_for(heard.get(), DEADLINE)
-                if got[0] == event:
-                    return got[1]
-
-        await client.connect(server.url, auth={"token": "abc"}, transports=transports)
-        assert await next_of("auth") == ({"token": "abc"},)
-        await client.emit("message", ("text", 7, {"deep": b"\x00\xff"}))
-        assert await next_of("message-back") == ("text", 7, {"deep": b"\x00\xff"})
-        answer = await client.call("message-with-ack", (b"\x01\x02", "x"), timeout=DEADLINE)
-        assert list(answer) == [b"\x01\x02", "x"], answer
+async def restarted(kind, transports, namespace):
+    client = Peer(kind, namespace, reconnection=True, reconnection_delay=0.05, reconnection_delay_max=0.2)
+    client.notes("connect", "disconnect")
+    with Server("api") as server:
+        await client.connect(server.url, transports, auth={"token": "abc"})
+        await client.next("connect")
         port = server.port
-    await next_of("disconnect")
-    with Server("socketio", port):
-        assert await next_of("auth") == ({"token": "abc"},)
-        assert list(await client.call("message-with-ack", (1, "again"), timeout=DEADLINE)) == [1, "again"]
-        await client.disconnect()
+    await client.next("disconnect")
+    with Server("api", port):
+        await client.next("connect")
+        assert await client.call("message-with-ack", 1, "again") == [1, "again"]
+        assert await client.call("auth") == [{"token": "abc"}]
+        await client.do("disconnect")
 
 
 def main():
-    cells = []
-    for name, transports in CHOICES.items():
-        for namespace in ["/", "/custom"]:
-            cells.append((f"blocking, {name}, {namespace}", lambda t=transports, n=namespace: blocking(t, n)))
-        cells.append((f"blocking, {name}, the whole API", lambda t=transports: blocking_api(t)))
-    for name in ["polling", "websocket"]:
-        cells.append((f"asyncio, {name}", lambda t=CHOICES[name]: asyncio.run(asyncio_cell(t))))
-    failed = 0
-    for name, cell in cells:
-        try:
-            cell()
-            print(f"ok      {name}", flush=True)
-        except Exception:
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-    print(f"{len(cells) - failed} passed, {failed} failed")
+    passed = failed = 0
+    for kind_name, kind in KINDS.items():
+        for name, transports in CHOICES.items():
+            for namespace in ["/", "/custom"]:
+                for cell in [protocol, everything, refused, restarted]:
+                    title = f"{kind_name}, {name}, {namespace}: {cell.__name__}"
+                    try:
+                        asyncio.run(cell(kind, transports, namespace))
+                        passed += 1
+                        print(f"ok      {title}", flush=True)
+                    except Exception:
+                        failed += 1
+                        print(f"FAILED  {title}\n{traceback.format_exc()}", flush=True)
+    print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -116,6 +116,7 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
         .after(&["build"])
         .needs(Need::Python("tests/interop/python"))
         .deadline(NODE_DEADLINE),
+        rust_client(repo),
         Step::commands(
             "browser",
             "the arena: pages in headless Chromium play a short round, and players without a screen on a bad network",
@@ -127,6 +128,34 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
         .needs(Need::Npm("tests/browser"))
         .deadline(BROWSER_DEADLINE),
     ]
+}
+
+/// The crate's own lockfile and target folder: its client brings reqwest and OpenSSL, which nothing else here wants.
+fn rust_client(repo: &Repo) -> Step {
+    let target = repo.target().join("interop-rust");
+    let mut build =
+        cargo("build --locked --manifest-path tests/interop/rust/Cargo.toml --target-dir");
+    build.args.push(target.clone().into());
+    let run = Cmd::new(
+        target.join("debug/ringside-interop-rust"),
+        [repo.target().join("debug/fixture")],
+    );
+    Step::commands(
+        "rust-client",
+        "crate rust_socketio 0.6, blocking and asynchronous, over each choice of transports",
+        vec![build, run.counted_by(Runner::Plain)],
+    )
+    .after(&["build"])
+    .needs(Need::Debian {
+        program: "pkg-config",
+        package: "pkg-config",
+        instead: None,
+    })
+    .needs(Need::Debian {
+        program: "/usr/include/openssl/ssl.h",
+        package: "libssl-dev",
+        instead: Some("OPENSSL_DIR"),
+    })
 }
 
 impl Step {

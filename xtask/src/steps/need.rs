@@ -26,7 +26,7 @@ const NODE_MAJOR_MIN: u32 = 20;
 pub enum Need {
     /// A program of a Debian package; `instead` names a variable that may hold another path to it.
     Debian {
-        /// The program's name.
+        /// The program's name, or the whole path of a file that is no program.
         program: &'static str,
         /// The package that has it.
         package: &'static str,
@@ -75,7 +75,7 @@ impl Need {
     }
 }
 
-/// The program's path, if the search path has it.
+/// The program's path, if the search path has it; that of a file that is named with its whole path, if it is there.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path)
@@ -275,6 +275,7 @@ mod tests {
             Ok(None)
         );
         assert!(find("no-such-program-anywhere").is_none());
+        assert!(find("/proc/self/status").is_some());
     }
 
     #[test]
