@@ -85,6 +85,16 @@ impl Admission {
         speaker
     }
 
+    /// Whether the client of a named proxy speaks TLS with it, if the proxy says so.
+    pub(crate) fn is_secure_by_proxy(&self, peer: SocketAddr, headers: &HeaderMap) -> Option<bool> {
+        let said = headers.get_all("x-forwarded-proto").iter().next_back()?;
+        let said = said.to_str().ok()?.rsplit(',').next()?.trim();
+        let is_tls = ["https", "wss"]
+            .iter()
+            .any(|it| said.eq_ignore_ascii_case(it));
+        self.proxies.contains(&peer.ip()).then_some(is_tls)
+    }
+
     /// Admits one session, for as long as the guard lives; `None` when the address has its share.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr, now: Millis) -> Option<Admitted> {
         // Whoever a mount cannot name is everybody, and has no share.
@@ -149,6 +159,8 @@ impl Drop for Admitted {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, HeaderValue};
+
     use super::*;
 
     fn admission(sessions: u32, per_second: u32) -> Arc<Admission> {
@@ -222,5 +234,15 @@ mod tests {
         assert_eq!(speaker("192.0.2.1:5"), "192.0.2.1");
         // The last hop is itself a named proxy; the one before it is not, so it is the peer.
         assert_eq!(speaker("10.0.0.1:5"), "198.51.100.9");
+        let secure = |peer: &str, said: &'static str| {
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static("x-forwarded-proto"),
+                HeaderValue::from_static(said),
+            )]);
+            admission.is_secure_by_proxy(peer.parse().unwrap(), &headers)
+        };
+        assert_eq!(secure("192.0.2.1:5", "https"), None);
+        assert_eq!(secure("10.0.0.1:5", "https"), Some(true));
+        assert_eq!(secure("10.0.0.1:5", "https, http"), Some(false));
     }
 }

@@ -51,6 +51,7 @@ impl Default for Builder {
                 origins: Origins::own(),
                 transports: Transports::default(),
                 allow_eio3: false,
+                allow_upgrades: true,
                 pages: Pages::default(),
                 spaces,
                 parser: Parser::default(),

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use ringside_core::Run;
 use ringside_proto::engineio::{Data, Packet, PacketKind, Version, payload};
 
-use crate::sink::BINARY;
+use crate::mark::is_binary;
 
 /// A run as a payload of polling, and whether it is bytes.
 pub(crate) fn payload(run: &Run<'_>, text_only: bool) -> (Vec<u8>, bool) {
@@ -29,7 +29,7 @@ pub(crate) fn payload(run: &Run<'_>, text_only: bool) -> (Vec<u8>, bool) {
 }
 
 fn packet(tag: u8, bytes: &[u8]) -> Option<Packet<'_>> {
-    if tag == BINARY {
+    if is_binary(tag) {
         return Some(Packet {
             kind: PacketKind::Message,
             data: Data::Binary(Cow::Borrowed(bytes)),

@@ -45,6 +45,7 @@ mod http;
 mod life;
 mod limits;
 mod listener;
+mod mark;
 mod mount;
 mod options;
 mod raw;

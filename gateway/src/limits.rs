@@ -22,6 +22,9 @@ pub struct Limits {
     pub attachments: u32,
     /// Bytes and messages that may wait for a slow socket. Default 1 MiB and 4,096.
     pub outbox: OutboxLimits,
+    /// Pongs of WebSocket's own that may wait for a client that does not read. Default 60: a ping a second
+    /// for a minute.
+    pub pongs: u16,
     /// Namespaces one client may join. Default 16, of about 400 bytes each.
     pub namespaces: usize,
     /// Rooms one client may be in, over all its namespaces. Default 512, of about 40 bytes each. A join
@@ -66,6 +69,7 @@ impl Default for Limits {
             fragments: 16_384,
             attachments: 10,
             outbox: OutboxLimits::default(),
+            pongs: 60,
             namespaces: 16,
             rooms: 512,
             child_namespaces: 10_000,
@@ -96,6 +100,7 @@ impl Limits {
                 bytes: usize::MAX / 2,
                 messages: usize::MAX / 2,
             },
+            pongs: u16::MAX,
             namespaces: usize::MAX,
             rooms: usize::MAX,
             child_namespaces: usize::MAX,

@@ -20,6 +20,13 @@ impl Builder {
         self
     }
 
+    /// Whether clients that begin by polling are offered to go on by WebSocket. Default: yes. Without, each stays
+    /// on the transport it began with.
+    pub fn allow_upgrades(&mut self, allow: bool) -> &mut Self {
+        self.plan.allow_upgrades = allow;
+        self
+    }
+
     /// Sets a cookie that holds the session's id, for balancers that keep a client on one gateway by it.
     /// Default: none.
     pub fn cookie(&mut self, cookie: Cookie) -> &mut Self {

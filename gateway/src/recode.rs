@@ -17,7 +17,7 @@ use ringside_proto::ws::{OpCode, server_header};
 use crate::{
     deflate::{Compression, Deflating},
     eio3,
-    sink::{BINARY, CONTROL},
+    mark::{is_binary, may_shrink},
     stream::{TlsSession, TlsState},
 };
 
@@ -212,18 +212,18 @@ impl Client {
     fn encode(&self, message: &Message<'_>, deflating: Option<&mut Deflating>, out: &mut Vec<u8>) {
         let typed;
         let payload = match self.old {
-            Some(_) if message.tag == BINARY => {
+            Some(_) if is_binary(message.tag) => {
                 typed = eio3::typed(message.payload());
                 &typed
             }
             _ => message.payload(),
         };
-        let op = match message.tag {
-            BINARY => OpCode::Binary,
-            _ => OpCode::Text,
+        let op = match is_binary(message.tag) {
+            true => OpCode::Binary,
+            false => OpCode::Text,
         };
         let compressed = deflating
-            .filter(|_| self.deflate && message.tag != CONTROL)
+            .filter(|_| self.deflate && may_shrink(message.tag))
             .and_then(|it| it.of(payload));
         if let Some(compressed) = compressed {
             let at = out.len();

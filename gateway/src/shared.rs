@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) transports: Transports,
     /// Clients of Engine.IO 3 are welcome.
     pub(crate) allow_eio3: bool,
+    /// Clients that poll are offered a WebSocket.
+    pub(crate) allow_upgrades: bool,
     pub(crate) pages: Pages,
     pub(crate) spaces: Spaces,
     pub(crate) parser: Parser,

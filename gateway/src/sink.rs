@@ -31,19 +31,10 @@ use tokio::{
 
 use crate::{
     deflate::Compression,
-    eio3,
+    eio3, mark,
     recode::Recoded,
     stream::{Stream, TlsState},
 };
-
-/// Mark of a text message on a frame.
-pub(crate) const TEXT: u8 = 0;
-/// Mark of a binary message on a frame.
-pub(crate) const BINARY: u8 = 1;
-/// Mark of WebSocket's own frames: ping, pong, close.
-pub(crate) const CONTROL: u8 = 3;
-/// Mark of a text message on a frame for many receivers.
-pub(crate) const BROADCAST: u8 = 2;
 
 /// The sink of a gateway's shard.
 #[derive(Default)]
@@ -136,7 +127,7 @@ fn put_packet(payload: &mut Vec<u8>, message: &Message<'_>) {
     if !payload.is_empty() {
         payload.push(SEPARATOR);
     }
-    if message.tag != BINARY {
+    if !mark::is_binary(message.tag) {
         return payload.extend_from_slice(message.payload());
     }
     let mut text = String::new();
@@ -148,7 +139,7 @@ fn put_packet(payload: &mut Vec<u8>, message: &Message<'_>) {
 /// Whether a run holds nothing but broadcasts.
 fn is_broadcast(run: &Run<'_>) -> bool {
     let mut all = true;
-    run.for_each_message(|message| all &= message.tag == BROADCAST);
+    run.for_each_message(|message| all &= mark::is_broadcast(message.tag));
     all
 }
 

@@ -23,8 +23,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
+    mark::{AS_IS, BINARY, BROADCAST, CONTROL, TEXT},
     raw::RawMessage,
-    sink::{BINARY, BROADCAST, CONTROL, TEXT},
     socketio::{Mark, Raw, RawArgs},
 };
 
@@ -51,6 +51,8 @@ pub(crate) struct Stamp {
     pub(crate) except: Option<ConnId>,
     /// It can be recovered.
     pub(crate) mark: Option<Mark>,
+    /// It is not compressed.
+    as_is: bool,
 }
 
 impl Stamp {
@@ -66,6 +68,23 @@ impl Stamp {
             many: true,
             except,
             mark,
+            as_is: false,
+        }
+    }
+
+    /// The same of a message that may be compressed, or may not.
+    pub(crate) fn compress(self, compress: bool) -> Self {
+        Self {
+            as_is: !compress,
+            ..self
+        }
+    }
+
+    /// The mark of a message with this stamp.
+    fn tag(&self, tag: u8) -> u8 {
+        match self.as_is {
+            true => tag | AS_IS,
+            false => tag,
         }
     }
 
@@ -183,15 +202,22 @@ impl Parser {
         }
     }
 
-    /// A refusal in the protocol before version 5: the error is the bare message.
-    pub(crate) fn connect_error_old(nsp: &str, message: &str) -> Result<Frame, EncodeError> {
+    /// A refusal in the protocol before version 5: the error is the data alone, or without any the bare message.
+    pub(crate) fn connect_error_old(
+        nsp: &str,
+        message: &str,
+        data: Option<&RawValue>,
+    ) -> Result<Frame, EncodeError> {
         text(Stamp::default(), |out| {
             out.put_u8(Kind::ConnectError.digit());
             if nsp != "/" {
                 out.put_slice(nsp.as_bytes());
                 out.put_u8(b',');
             }
-            serde_json::to_writer(out.writer(), message)?;
+            match data {
+                Some(data) => out.put_slice(data.get().as_bytes()),
+                None => serde_json::to_writer(out.writer(), message)?,
+            }
             Ok(Vec::new())
         })
     }
@@ -221,10 +247,11 @@ fn text(
         builder.attach(
             &ws::server_header(OpCode::Binary, bytes.len()),
             bytes,
-            BINARY,
+            stamp.tag(BINARY),
         );
     }
-    Ok(builder.finish(&header, if stamp.many { BROADCAST } else { TEXT }))
+    let tag = if stamp.many { BROADCAST } else { TEXT };
+    Ok(builder.finish(&header, stamp.tag(tag)))
 }
 
 /// A Socket.IO packet that is one binary message.
@@ -235,7 +262,7 @@ fn binary(
     let mut builder = stamp.builder();
     encode(&mut builder)?;
     let header = ws::server_header(OpCode::Binary, builder.payload_len());
-    Ok(builder.finish(&header, BINARY))
+    Ok(builder.finish(&header, stamp.tag(BINARY)))
 }
 
 /// A message without Socket.IO, as an Engine.IO packet if `framed`.

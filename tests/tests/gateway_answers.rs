@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use ringside_gateway::{Compression, Cookie, OutboxLimits, RawMessage};
+use ringside_gateway::{Compression, Cookie, OutboxLimits, RawMessage, Socket};
 use ringside_proto::ws::{Decoder, Event, Limits, Role};
 use ringside_tests::{
     peer::{Http, Open, WebSocket, decode_payload},
@@ -94,14 +94,16 @@ async fn a_first_packet_comes_with_the_open_packet() {
     assert!(reply.text().ends_with("8:4welcome"), "{}", reply.text());
 }
 
-/// Opens a bare WebSocket that offers `extension`; gives what was agreed on.
-async fn offer(world: &World, extension: &str) -> (WebSocket, Option<String>) {
+const DEFLATE: &str = "permessage-deflate; client_max_window_bits";
+
+/// Opens a WebSocket that offers `extension`; gives what was agreed on.
+async fn offer(world: &World, target: &str, extension: &str) -> (WebSocket, Option<String>) {
     let mut http = Http::connect(world.at()).await;
     let headers: Vec<_> = WebSocket::HEADERS
         .into_iter()
         .chain([("sec-websocket-extensions", extension)])
         .collect();
-    http.request("GET", "/ws", &headers, b"").await;
+    http.request("GET", target, &headers, b"").await;
     let reply = http.reply().await;
     assert_eq!(reply.status, 101);
     let agreed = reply.header("sec-websocket-extensions").map(str::to_owned);
@@ -122,6 +124,7 @@ async fn messages(websocket: &mut WebSocket, count: usize) -> (Vec<String>, usiz
         while let Some(event) = input.next().expect("good frames") {
             match event {
                 Event::Text(text) => texts.push(text.to_owned()),
+                Event::Binary(bytes) => texts.push(String::from_utf8_lossy(bytes).into_owned()),
                 other => panic!("unexpected: {other:?}"),
             }
         }
@@ -131,7 +134,6 @@ async fn messages(websocket: &mut WebSocket, count: usize) -> (Vec<String>, usiz
 
 #[tokio::test]
 async fn messages_are_compressed_where_both_sides_agree() {
-    const DEFLATE: &str = "permessage-deflate; client_max_window_bits";
     // Room for all of it: neither client reads before everything is sent.
     let outbox = OutboxLimits {
         bytes: 64 << 20,
@@ -144,10 +146,10 @@ async fn messages_are_compressed_where_both_sides_agree() {
     let mut world = World::set_up(|io| {
         io.compression(Compression::default()).limits(limits);
     });
-    let (mut websocket, agreed) = offer(&world, DEFLATE).await;
+    let (mut websocket, agreed) = offer(&world, "/ws", DEFLATE).await;
     assert!(agreed.is_some_and(|it| it.starts_with("permessage-deflate")));
     let compressed = world.opened().await;
-    let (mut plain, agreed) = offer(&world, "x-other").await;
+    let (mut plain, agreed) = offer(&world, "/ws", "x-other").await;
     assert_eq!(agreed, None);
     world.opened().await;
     // Large ones shrink, small ones go as they are, all arrive in order; and so slowly that they wait.
@@ -165,7 +167,48 @@ async fn messages_are_compressed_where_both_sides_agree() {
     }
     // Off by default, whatever is offered.
     let world = World::new();
-    assert_eq!(offer(&world, DEFLATE).await.1, None);
+    assert_eq!(offer(&world, "/ws", DEFLATE).await.1, None);
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_to_be_compressed_is_not() {
+    const LONG: usize = 4_000;
+    let world = World::set_up(|io| {
+        io.compression(Compression::default());
+        io.on("one", |socket: &Socket, compress: bool| {
+            let emitter = socket.compress(compress);
+            emitter.emit("e", &"x".repeat(LONG)).unwrap();
+        });
+        io.on("all", |socket: &Socket, compress: bool| {
+            let all = socket.everybody().compress(compress);
+            all.emit("e", &"x".repeat(LONG)).unwrap();
+        });
+        io.on("bytes", |socket: &Socket, compress: bool| {
+            let bytes = bytes::Bytes::from(vec![b'x'; LONG]);
+            let all = socket.everybody().to(socket.id()).compress(compress);
+            all.emit("e", &bytes).unwrap();
+        });
+    });
+    let target = "/socket.io/?EIO=4&transport=websocket";
+    let (mut websocket, agreed) = offer(&world, target, DEFLATE).await;
+    assert!(agreed.is_some());
+    messages(&mut websocket, 1).await;
+    websocket.text("40").await;
+    messages(&mut websocket, 1).await;
+    for (event, count) in [("one", 1), ("all", 1), ("bytes", 2)] {
+        for compress in [true, false, true] {
+            websocket
+                .text(&format!(r#"42["{event}",{compress}]"#))
+                .await;
+            let (got, wire) = messages(&mut websocket, count).await;
+            assert!(got.iter().any(|it| it.contains(&"x".repeat(LONG))));
+            assert_eq!(
+                wire < LONG / 2,
+                compress,
+                "{event}: {wire} bytes on the wire"
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@
 mod acks;
 #[path = "gateway_api/cluster.rs"]
 mod cluster;
+#[path = "gateway_api/handlers.rs"]
+mod handlers;
 #[path = "gateway_api/packets.rs"]
 mod packets;
 #[path = "gateway_api/recovery.rs"]

@@ -1,7 +1,8 @@
-//! What an idle session costs: the sum in ARCHITECTURE.md against the memory a server really takes.
+//! What an idle session costs: the sum in ARCHITECTURE.md against the memory a server really takes; and what one
+//! costs that is in two namespaces with handlers, and in rooms.
 //!
 //! The server is a process of its own, the fixture `bench` with one shard; the memory is what it has
-//! resident, its growth over two thousand sessions that have joined `/` and are idle. Leaves out: the
+//! resident, its growth over two thousand sessions that have joined and are idle. Leaves out: the
 //! kernel's share, and systems other than Linux.
 
 use std::{
@@ -18,6 +19,9 @@ const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
 const BEFORE: usize = 500;
 /// Sessions that are measured.
 const SESSIONS: usize = 2_000;
+
+/// Rooms that a session in use is in.
+const ROOMS: usize = 4;
 
 /// What a session may cost in any case.
 const BAR: usize = 2_048;
@@ -76,8 +80,20 @@ async fn join(at: SocketAddr) -> WebSocket {
     websocket
 }
 
-#[tokio::test]
-async fn an_idle_session_costs_what_the_architecture_says() {
+/// Joins another namespace too, and rooms in which all others are.
+async fn join_all(at: SocketAddr) -> WebSocket {
+    let mut websocket = join(at).await;
+    websocket.text("40/second,").await;
+    assert!(websocket.next_text().await.starts_with("40/second,"));
+    let rooms: Vec<_> = (0..ROOMS).map(|n| format!("\"room {n}\"")).collect();
+    let rooms = rooms.join(",");
+    websocket.text(&format!(r#"421["join",[{rooms}]]"#)).await;
+    assert_eq!(websocket.next_text().await, "431[true]");
+    websocket
+}
+
+/// The server's memory for each session, over those after the first.
+async fn measure(join: impl AsyncFn(SocketAddr) -> WebSocket) -> usize {
     let server = Server::start();
     let mut sessions = Vec::new();
     for _ in 0..BEFORE {
@@ -87,7 +103,19 @@ async fn an_idle_session_costs_what_the_architecture_says() {
     for _ in 0..SESSIONS {
         sessions.push(join(server.at).await);
     }
-    let each = (server.resident() - before) / SESSIONS;
+    (server.resident() - before) / SESSIONS
+}
+
+#[tokio::test]
+async fn a_session_in_two_namespaces_and_in_rooms_keeps_to_the_bar() {
+    let each = measure(join_all).await;
+    println!("{each} bytes a session in two namespaces and {ROOMS} rooms");
+    assert!(each <= BAR, "{each} bytes, {BAR} allowed");
+}
+
+#[tokio::test]
+async fn an_idle_session_costs_what_the_architecture_says() {
+    let each = measure(join).await;
     let sum = stated();
     println!("{each} bytes a session measured, {sum} stated");
     // Tables double, and an allocator keeps pages for what is to come; what was freed may serve again.

@@ -92,17 +92,8 @@ fn a_websocket_leaves_the_servers_runtime_for_its_shard() {
         let mut shards = std::collections::HashSet::new();
         for _ in 0..6 {
             // What comes with the request is not lost, whoever has read it.
-            let mut http = Http::connect(server.at).await;
-            let mut bytes = format!("GET {WEBSOCKET} HTTP/1.1\r\nhost: x\r\n");
-            for (name, value) in WebSocket::HEADERS {
-                bytes.push_str(&format!("{name}: {value}\r\n"));
-            }
-            bytes.push_str("\r\n");
-            let mut bytes = bytes.into_bytes();
-            bytes.extend_from_slice(&WebSocket::frame(0x81, b"4early"));
-            http.send(&bytes).await.unwrap();
-            assert_eq!(http.reply().await.status, 101);
-            let mut websocket = WebSocket(http);
+            let http = Http::connect(server.at).await;
+            let mut websocket = WebSocket::upgrade_and_say(http, WEBSOCKET, "4early").await;
             let open = Open::parse(&websocket.next_text().await);
             shards.insert(shard_of(&open.sid));
             assert_eq!(websocket.next_text().await, "4early");

@@ -147,6 +147,15 @@ async fn a_transport_that_is_switched_off_is_unknown() {
     )
     .await;
     assert!(refused.expect_err("it is off").is_refusal(0));
+
+    let world = World::set_up(|io| {
+        io.allow_upgrades(false);
+    });
+    let session = Polling::open(world.at(), PATH).await;
+    assert_eq!(session.open.json["upgrades"], serde_json::json!([]));
+    let mut websocket =
+        WebSocket::connect(world.at(), "/engine.io/?EIO=4&transport=websocket").await;
+    assert!(websocket.next_text().await.starts_with('0'));
 }
 
 #[tokio::test]

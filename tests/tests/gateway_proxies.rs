@@ -57,6 +57,24 @@ async fn a_forwarded_address_counts_only_when_a_named_proxy_says_it() {
 }
 
 #[tokio::test]
+async fn a_named_proxy_says_whether_its_client_speaks_tls() {
+    for (trusting, said, expected) in [
+        (true, "https", true),
+        (true, "http", false),
+        (false, "https", false),
+    ] {
+        let mut world = world(trusting, 256);
+        let mut http = Http::connect(world.at()).await;
+        let headers = [("x-forwarded-proto", said)];
+        http.request("GET", POLLING, &headers, b"").await;
+        assert_eq!(http.reply().await.status, 200);
+        let connection = world.opened().await;
+        let seen = connection.handshake().is_secure();
+        assert_eq!(seen, expected, "{said}, trusting {trusting}");
+    }
+}
+
+#[tokio::test]
 async fn an_address_has_its_share_and_others_theirs() {
     let world = world(true, 3);
     for _ in 0..3 {

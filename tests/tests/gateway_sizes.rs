@@ -1,7 +1,7 @@
 //! What is too big: addresses, heads, messages, fragments, and every part of a Socket.IO packet, each at
 //! its limit, above it and far above it.
 
-use ringside_gateway::Socket;
+use ringside_gateway::{Limits, OutboxLimits, RawMessage, Socket, Timing};
 use ringside_tests::{
     bystander::resident,
     peer::{Frame, Http, WebSocket},
@@ -93,6 +93,57 @@ async fn a_message_that_is_too_big_is_refused_before_it_is_there() {
                     assert_eq!(closed.map(|(code, _)| code), code);
                 }
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn pongs_wait_for_a_client_that_does_not_read_up_to_a_bound() {
+    const PONGS: usize = 60;
+    // More than the kernel holds for a client, so that it is surely behind.
+    const LARGE: usize = 100;
+    let large = vec![b'x'; 200_000];
+    let outbox = OutboxLimits {
+        bytes: 2 * LARGE * large.len(),
+        ..OutboxLimits::default()
+    };
+    let limits = Limits {
+        outbox,
+        ..unpaced()
+    };
+    let mut world = World::with(limits, Timing::default());
+    for (pings, stays) in [(PONGS, true), (PONGS + 1, false), (PONGS * 100, false)] {
+        let mut websocket = WebSocket::connect(world.at(), "/ws").await;
+        let connection = world.opened().await;
+        let before = world.gateway.stats().accepted;
+        for _ in 0..LARGE {
+            connection.send(RawMessage::Binary(&large)).unwrap();
+        }
+        let taken_in = async {
+            while world.gateway.stats().accepted < before + LARGE as u64 {
+                tokio::task::yield_now().await;
+            }
+        };
+        within("it is behind", taken_in).await;
+        let ping = WebSocket::frame(0x89, b"are you there?");
+        // It may be closed, and the connection end, before all is sent.
+        let _ = websocket.raw(&ping.repeat(pings)).await;
+        if !stays {
+            let reason = world.closed(&connection).await;
+            assert_eq!(reason, "too many pings wait for their pongs", "{pings}");
+            continue;
+        }
+        for _ in 0..LARGE {
+            assert!(matches!(websocket.next().await, Frame::Binary(_)));
+        }
+        let pong = Frame::Pong(b"are you there?".to_vec());
+        for _ in 0..pings {
+            assert_eq!(websocket.next().await, pong);
+        }
+        // Whoever reads may ping as often as it likes.
+        for _ in 0..PONGS * 2 {
+            websocket.raw(&ping).await.unwrap();
+            assert_eq!(websocket.next().await, pong);
         }
     }
 }

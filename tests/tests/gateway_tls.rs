@@ -37,6 +37,7 @@ async fn messages_of_every_size_arrive_over_tls() {
     let mut websocket = websocket(world.at(), &identity, WEBSOCKET).await;
     assert!(websocket.next_text().await.starts_with('0'));
     let connection = world.opened().await;
+    assert!(connection.handshake().is_secure());
     // Around a record of TLS, and around what is read at once.
     for len in [1, 125, 16_383, 16_384, 16_385, 65_536, 200_000, 900_000] {
         let text = format!("4echo {}", "x".repeat(len));
@@ -66,16 +67,8 @@ async fn polling_works_over_tls_and_what_comes_with_the_upgrade_is_not_lost() {
     assert_eq!(http.post(&target, b"4echo by post").await.text(), "ok");
     assert_eq!(http.get(&target).await.text(), "4echo by post");
     // Request, probe and all in one write, so in one record.
-    let mut http = Http::connect_tls(world.at(), &identity).await;
-    let mut bytes = format!("GET {PATH}?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\n");
-    for (name, value) in WebSocket::HEADERS {
-        bytes.push_str(&format!("{name}: {value}\r\n"));
-    }
-    bytes.push_str("\r\n");
-    let mut bytes = bytes.into_bytes();
-    bytes.extend_from_slice(&WebSocket::frame(0x81, b"4early"));
-    http.send(&bytes).await.unwrap();
-    assert_eq!(http.reply().await.status, 101);
+    let http = Http::connect_tls(world.at(), &identity).await;
+    let _websocket = WebSocket::upgrade_and_say(http, WEBSOCKET, "4early").await;
     assert_eq!(world.text().await, "early");
 }
 

@@ -30,6 +30,7 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    uri::Scheme,
 };
 use http_body::Body;
 use http_body_util::{BodyExt, Full, Limited};
@@ -46,6 +47,7 @@ use crate::{
     endpoint::{Endpoint, Speaks},
     session::Opening,
     shard::GatewayShard,
+    shared::Shared,
     sid::Sid,
     socketio::Handshake,
 };
@@ -183,6 +185,7 @@ fn engine<B: RequestBody>(
     peer: SocketAddr,
 ) -> Answering {
     let (shared, seen) = (this.shared.clone(), this.shared.hooks.see(&request, peer));
+    let seen = seen.map(|seen| seen.secured(is_secure(&shared, &request, peer)));
     let origin = match this.shared.origins.judge(request.headers()) {
         Ok(origin) => origin,
         Err(()) => {
@@ -267,6 +270,15 @@ fn session_request<B: RequestBody>(
     })
 }
 
+/// Whether a client speaks TLS, as far as is known: by the word of a trusted proxy, or with this gateway.
+fn is_secure<B>(shared: &Shared, request: &Request<B>, peer: SocketAddr) -> bool {
+    let by_proxy = shared.admission.is_secure_by_proxy(peer, request.headers());
+    by_proxy.unwrap_or_else(|| {
+        let is_named = request.uri().scheme() == Some(&Scheme::HTTPS);
+        is_named || (shared.tls.is_some() && !shared.is_mounted)
+    })
+}
+
 /// Whether a request may open a session: by its address, then by the application.
 async fn admit<B>(
     this: &GatewayShard,
@@ -281,7 +293,8 @@ async fn admit<B>(
         let text = "this address has as many sessions as it may; try again later";
         return Err(Box::new(plain(StatusCode::TOO_MANY_REQUESTS, text)));
     };
-    let handshake = Arc::new(Handshake::of(request, speaker));
+    let handshake = Handshake::of(request, speaker);
+    let handshake = Arc::new(handshake.secured(is_secure(shared, request, peer)));
     if let Some(allow) = &shared.allow
         && let Err(message) = allow(handshake.clone()).await
     {

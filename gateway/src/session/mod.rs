@@ -19,7 +19,7 @@ use ringside_proto::{
     engineio::{Act, OpenPacket, PacketKind, ServerSession, Transport, Version},
     socketio,
     time::Millis,
-    ws::CloseCode,
+    ws::{CloseCode, PendingPongs},
 };
 
 pub(crate) use ask::{Ask, Offer, Poll, Post, PostBegin, abort_poll, abort_post};
@@ -45,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) engine: ServerSession,
     pub(crate) upper: Upper,
     pub(crate) pace: Pace,
+    /// What it owes of WebSocket's own pongs.
+    pub(crate) pongs: PendingPongs,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) handshake: Arc<Handshake>,
     /// Counts for its address as long as it lives.
@@ -236,13 +238,16 @@ impl GatewayShard {
             engine: ServerSession::new(timing, version, transport, now),
             upper,
             pace: Pace::default(),
+            pongs: PendingPongs::default(),
             endpoint,
             handshake,
             _admitted: admitted,
             candidate: None,
             why: None,
         };
-        let upgrade = transport == Transport::Polling && self.shared.transports.websocket;
+        let shared = &self.shared;
+        let upgrade = shared.allow_upgrades && shared.transports.websocket;
+        let upgrade = upgrade && transport == Transport::Polling;
         let open = OpenPacket {
             sid: session.sid.to_string().into(),
             upgrades: upgrade

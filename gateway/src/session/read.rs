@@ -8,7 +8,7 @@ use std::{future::poll_fn, io, rc::Rc, task::Poll};
 use ringside_core::ConnId;
 use ringside_proto::{
     engineio::{Act, Data, Packet, PacketKind},
-    ws::{Decoder, Event, Role},
+    ws::{Decoder, Event, Misbehaviour, Role},
 };
 
 use super::{Session, Upper};
@@ -179,6 +179,10 @@ impl GatewayShard {
                 Ok(Some(Event::Text(text))) => Packet::decode_text(text, version),
                 Ok(Some(Event::Binary(bytes))) => Packet::decode_binary(bytes, version),
                 Ok(Some(Event::Ping(payload))) => {
+                    if let Err(misbehaviour) = self.on_ping(conn) {
+                        self.end_session(conn, misbehaviour.into());
+                        return false;
+                    }
                     self.send_frame(conn, wire::pong(payload));
                     continue;
                 }
@@ -203,6 +207,22 @@ impl GatewayShard {
                     return false;
                 }
             }
+        }
+    }
+
+    /// A ping of WebSocket's own is about to be answered: it counts as a message, and for what may wait unread.
+    fn on_ping(&self, conn: ConnId) -> Result<(), Misbehaviour> {
+        let is_behind = self.local.shard().is_backlogged(conn);
+        let (now, limits) = (self.now(), &self.shared.limits);
+        match self.sessions.borrow_mut().get(conn) {
+            Some(session) => {
+                session.pace.count(now, limits);
+                if !is_behind {
+                    session.pongs.on_flushed();
+                }
+                session.pongs.on_ping(limits.pongs)
+            }
+            None => Ok(()),
         }
     }
 

@@ -22,7 +22,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::{EmitError, RawArgs, SocketId, Target};
-use crate::{shared::Shared, wire::Stamp};
+use crate::shared::Shared;
 
 /// Carries operations to the other servers of a cluster.
 ///
@@ -130,7 +130,7 @@ impl Packet {
         })
     }
 
-    fn args(&self) -> Args<'_> {
+    pub(super) fn args(&self) -> Args<'_> {
         let json = std::str::from_utf8(&self.json).unwrap_or_default();
         Args::new(json, true, &self.attachments)
     }
@@ -303,32 +303,5 @@ fn reply_to(replies: Option<Replies>, reply: Reply) {
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Node")
-    }
-}
-
-impl Target {
-    fn receive_broadcast(&self, packet: &Packet) -> Result<(), EmitError> {
-        let Ok(args) = RawArgs::of_event(&packet.args()) else {
-            tracing::warn!(event = %packet.event, "another server sent what is no event");
-            return Ok(());
-        };
-        let mark = self.shared.mark(self.delivery(), super::origin::mark_here);
-        let (parser, nsp) = (self.shared.parser, &self.space.name);
-        let frame = parser.event_raw(Stamp::many(None, mark), nsp, &packet.event, &args)?;
-        self.publish(frame)
-    }
-
-    fn receive_event(&self, packet: &Packet) -> Reply {
-        let Some(handler) = self.space.set.server_side.get(&packet.event) else {
-            return Reply::Nothing;
-        };
-        match handler(packet.args()) {
-            Ok(Some(answer)) => Reply::Answer(answer),
-            Ok(None) => Reply::Nothing,
-            Err(error) => {
-                tracing::warn!(event = %packet.event, %error, "another server's event does not fit its handler");
-                Reply::Nothing
-            }
-        }
     }
 }

@@ -294,12 +294,10 @@ impl GatewayShard {
     fn refuse(&self, connecting: &Connecting, error: &ConnectError) {
         self.done_connecting(connecting);
         let (conn, name) = (connecting.conn, &*connecting.name);
+        let data = error.data.as_deref();
         let reply = match self.speaks_old(conn) && error.message != "Invalid namespace" {
-            true => Parser::connect_error_old(name, &error.message),
-            false => {
-                let parser = self.shared.parser;
-                parser.connect_error(name, &error.message, error.data.as_deref())
-            }
+            true => Parser::connect_error_old(name, &error.message, data),
+            false => self.shared.parser.connect_error(name, &error.message, data),
         };
         match reply {
             Ok(frame) => self.send_frame(conn, frame),

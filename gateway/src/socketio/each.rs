@@ -16,7 +16,7 @@ use ringside_proto::{ws, ws::OpCode};
 
 use super::{EmitError, Room};
 use crate::{
-    sink::{BINARY, TEXT},
+    mark::{BINARY, TEXT},
     wire::{Parser, Stamp},
 };
 

@@ -190,13 +190,13 @@ where
     F::Output: Serialize + Send,
 {
     Arc::new(move |socket, call| {
-        let (args, _, ack) = parse(call)?;
+        let (args, event, ack) = parse(call)?;
         let future = f(socket.clone(), args);
-        let (task, socket) = (runtime.spawn(future), socket.clone());
+        let (task, socket, event) = (runtime.spawn(future), socket.clone(), event.to_owned());
         runtime.spawn(async move {
             match task.await {
                 Ok(result) => answer(ack, &result),
-                Err(error) if error.is_panic() => socket.handler_failed(),
+                Err(error) if error.is_panic() => panicked(&socket, &event),
                 Err(_) => {}
             }
         });
@@ -217,12 +217,17 @@ pub(crate) fn guard(socket: &Socket, event: &str, call: impl FnOnce()) -> bool {
     let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_ok();
     note_if_slow(socket.shared(), event, watch);
     if !ran {
-        socket.handler_failed();
-        socket.failed(&HandlerError::Panicked {
-            event: event.to_owned(),
-        });
+        panicked(socket, event);
     }
     ran
+}
+
+/// A handler has panicked: whoever hears of errors is told, and the socket ends.
+fn panicked(socket: &Socket, event: &str) {
+    socket.failed(&HandlerError::Panicked {
+        event: event.to_owned(),
+    });
+    socket.handler_failed();
 }
 
 #[inline]

@@ -14,6 +14,8 @@ use crate::env;
 #[derive(Clone, Debug)]
 pub struct Handshake {
     address: SocketAddr,
+    /// The client speaks TLS, as far as is known.
+    secure: bool,
     /// Milliseconds since 1970.
     issued: u64,
     url: Box<str>,
@@ -35,15 +37,28 @@ impl Handshake {
         let url = request.uri().path_and_query();
         Self {
             address,
+            secure: false,
             issued: env::epoch_ms(),
             url: url.map_or("/", |url| url.as_str()).into(),
             headers: headers.into(),
         }
     }
 
-    /// The peer's address, as the socket has it.
+    /// The same, of a client that is known to speak TLS or not to.
+    pub(crate) fn secured(self, secure: bool) -> Self {
+        Self { secure, ..self }
+    }
+
+    /// The client's address, as the socket has it, or as a trusted proxy says
+    /// ([`Builder::trust_proxies`](crate::Builder::trust_proxies)).
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether the client speaks TLS: with the gateway itself, or with a trusted proxy, which says so in
+    /// `X-Forwarded-Proto`. A mounted gateway knows only the latter.
+    pub fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// The query of the request, without its question mark and not decoded.
@@ -89,7 +104,7 @@ impl Handshake {
             "time": time_text(self.issued),
             "address": self.address.ip().to_string(),
             "xdomain": self.header("origin").is_some(),
-            "secure": false,
+            "secure": self.secure,
             "issued": self.issued,
             "url": &*self.url,
             "query": map(&mut self.query_pairs()),

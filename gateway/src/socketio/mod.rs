@@ -5,6 +5,7 @@
 //! | `namespace`, `space` | what is registered, and what runs: by name, or made from a pattern |
 //! | `dispatch`, `admit`, `handler` | from packets to handlers, and the way in |
 //! | `socket`, `extras` | a client in a namespace; what some of them have besides |
+//! | `emitter` | sending to one, and from one to others |
 //! | `target`, `selector`, `local` | whom an operation is for, and what each shard does for it |
 //! | `acks` | events that want an answer |
 //! | `adapter` | the seam to other servers |

@@ -7,12 +7,11 @@
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use ringside_core::{Class, ConnId, Frame, Topic};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::{
-    AckError, Answer, DisconnectReason, EmitError, Handshake, Mark, RawArgs, Rooms, SocketId,
-    Target,
+    Answer, DisconnectReason, EmitError, Handshake, Mark, Rooms, SocketId,
     extras::Extras,
     local::{self, ask_shard},
     origin,
@@ -22,7 +21,6 @@ use super::{
 use crate::{
     shard::Remote,
     shared::{Op, Shared},
-    wire::Stamp,
 };
 
 /// A client in a namespace. See the module's documentation.
@@ -164,103 +162,6 @@ impl Socket {
             .is_some_and(|ticket| ticket.recovered)
     }
 
-    /// Sends an event to this client. A tuple is spread over the listener's parameters.
-    ///
-    /// # Errors
-    /// [`EmitError`]: nothing was sent.
-    pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Result<(), EmitError> {
-        self.emit_class(Class::Reliable, event, args)
-    }
-
-    /// Sends an event named `message`.
-    ///
-    /// # Errors
-    /// As [`emit`](Self::emit).
-    pub fn send<T: Serialize + ?Sized>(&self, args: &T) -> Result<(), EmitError> {
-        self.emit("message", args)
-    }
-
-    /// Sends an event to this client, with a delivery class.
-    ///
-    /// # Errors
-    /// As [`emit`](Self::emit).
-    pub fn emit_class<T: Serialize + ?Sized>(
-        &self,
-        class: Class,
-        event: &str,
-        args: &T,
-    ) -> Result<(), EmitError> {
-        let (nsp, stamp) = (self.namespace_name(), Stamp::one(self.mark(class)));
-        let frame = self.0.shared.parser.event(stamp, nsp, None, event, args)?;
-        self.emit_frame(class, event, frame)
-    }
-
-    /// Sends an event with arguments as they came.
-    ///
-    /// # Errors
-    /// As [`emit`](Self::emit).
-    pub fn emit_raw(&self, event: &str, args: &RawArgs) -> Result<(), EmitError> {
-        let (nsp, stamp) = (
-            self.namespace_name(),
-            Stamp::one(self.mark(Class::Reliable)),
-        );
-        let frame = self.0.shared.parser.event_raw(stamp, nsp, event, args)?;
-        self.emit_frame(Class::Reliable, event, frame)
-    }
-
-    fn emit_frame(&self, class: Class, event: &str, frame: Frame) -> Result<(), EmitError> {
-        self.show_outgoing(event, &frame);
-        self.push(Op::Unicast(self.0.conn, class, frame))
-    }
-
-    /// Sends an event and waits for the client's answer, for as long as
-    /// [`Limits::ack_ms`](crate::Limits::ack_ms) says. The event is sent now, not when the future is
-    /// first polled.
-    ///
-    /// ```no_run
-    /// # async fn ask(socket: ringside_gateway::Socket) -> Result<(), ringside_gateway::AckError> {
-    /// let agreed: bool = socket.emit_with_ack("proposal", &("draw?", 30)).await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn emit_with_ack<R: DeserializeOwned + Send + 'static>(
-        &self,
-        event: &str,
-        args: &(impl Serialize + ?Sized),
-    ) -> Answer<Result<R, AckError>> {
-        self.timeout(self.0.shared.limits.ack_timeout())
-            .emit_with_ack(event, args)
-    }
-
-    /// Everybody in the namespace, this client included.
-    pub fn everybody(&self) -> Target {
-        Target::everybody(self.0.shared.clone(), self.0.space.clone())
-    }
-
-    /// Everybody in the namespace but this client.
-    pub fn broadcast(&self) -> Target {
-        self.everybody().except_conn(self.0.conn)
-    }
-
-    /// Everybody in these rooms but this client; each once.
-    pub fn to(&self, rooms: impl Rooms) -> Target {
-        self.broadcast().to(rooms)
-    }
-
-    /// The same as [`to`](Self::to).
-    pub fn in_(&self, rooms: impl Rooms) -> Target {
-        self.to(rooms)
-    }
-
-    /// Everybody but this client and whoever is in these rooms.
-    pub fn except(&self, rooms: impl Rooms) -> Target {
-        self.broadcast().except(rooms)
-    }
-
-    /// The same as [`broadcast`](Self::broadcast), on this server only.
-    pub fn local(&self) -> Target {
-        self.broadcast().local()
-    }
-
     /// Joins rooms; beyond [`Limits::rooms`](crate::Limits::rooms) it has no effect.
     ///
     /// # Errors
@@ -378,7 +279,8 @@ impl Socket {
         self.0.shared.mark(class, origin::mark_here)
     }
 
-    fn show_outgoing(&self, event: &str, frame: &Frame) {
+    /// Tells those who watch what is sent: the namespace's, then this socket's own.
+    pub(super) fn show_outgoing(&self, event: &str, frame: &Frame) {
         local::show_outgoing(&self.0.shared, &self.0.space, event, frame);
         if let Some(extras) = self.peek_extras() {
             for f in extras.outgoing() {

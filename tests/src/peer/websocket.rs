@@ -70,6 +70,17 @@ impl WebSocket {
         Ok(Self(http))
     }
 
+    /// Upgrades a connection, with a message right behind the request: in one write, before any answer.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn upgrade_and_say(mut http: Http, target: &str, text: &str) -> Self {
+        let early = Self::frame(0x81, text.as_bytes());
+        http.request("GET", target, &Self::HEADERS, &early).await;
+        assert_eq!(http.reply().await.status, 101);
+        Self(http)
+    }
+
     /// Sends a text message.
     pub async fn text(&mut self, text: &str) {
         let frame = Self::frame(0x81, text.as_bytes());

@@ -1,9 +1,17 @@
 //! Connection state recovery: nothing twice, nothing left out, as often as a client likes.
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    time::Duration,
+};
 
-use ringside_gateway::{Builder, Key, Recovery, Socket, Timing};
-use ringside_tests::{peer::SocketIo, within};
+use ringside_gateway::{Builder, Class, EmitError, Key, Recovery, Socket, Timing};
+use ringside_tests::{
+    PATIENCE,
+    peer::{Open, SocketIo, WebSocket, shard_of},
+    within,
+};
 
 use super::{Dice, World, hear, movable, told};
 
@@ -13,9 +21,19 @@ fn recovering(io: &mut Builder) {
     io.on("recovered", |socket: &Socket, ()| socket.recovered());
 }
 
+/// A session of its own, and the shard it is on.
+async fn open(world: &World) -> (SocketIo, usize) {
+    let target = "/socket.io/?EIO=4&transport=websocket";
+    let mut websocket = WebSocket::connect(world.io.address(), target).await;
+    let open = Open::parse(&websocket.next_text().await);
+    (SocketIo(websocket), shard_of(&open.sid))
+}
+
 /// A client that remembers what a stock one does.
 struct Returning {
     client: SocketIo,
+    /// Where its session is.
+    shard: usize,
     sid: String,
     pid: String,
     offset: Option<String>,
@@ -29,10 +47,11 @@ fn field(answer: &str, name: &str) -> String {
 
 impl Returning {
     async fn new(world: &World) -> Self {
-        let mut client = SocketIo::open(world.io.address()).await;
+        let (mut client, shard) = open(world).await;
         let answer = client.ask_in("/", "").await;
         Self {
             client,
+            shard,
             sid: field(&answer, "sid"),
             pid: field(&answer, "pid"),
             offset: None,
@@ -50,33 +69,42 @@ impl Returning {
 
     /// Comes back on a new connection, leaving the old one as it is. Whether it is who it was.
     async fn come_back(&mut self, world: &World) -> bool {
-        let mut client = SocketIo::open(world.io.address()).await;
+        let (mut client, shard) = open(world).await;
         let answer = client.ask_in("/", &self.claim()).await;
         let same = field(&answer, "pid") == self.pid;
         assert_eq!(field(&answer, "sid") == self.sid, same);
-        self.client = client;
+        (self.client, self.shard) = (client, shard);
         (self.sid, self.pid) = (field(&answer, "sid"), field(&answer, "pid"));
         same
     }
 
+    /// Gives its connection away, for one that is in no namespace.
+    async fn leave(&mut self, world: &World) -> SocketIo {
+        let (client, _) = open(world).await;
+        std::mem::replace(&mut self.client, client)
+    }
+
     /// Takes in events `["e", n, offset]` until `["end", offset]`.
     async fn read(&mut self) {
-        loop {
-            let packet = self.client.next().await;
-            let body = packet.strip_prefix("2[\"").expect(&packet);
-            let (name, rest) = body.split_once('"').expect(&packet);
-            let mut args: Vec<_> = rest
-                .trim_start_matches(',')
-                .trim_end_matches(']')
-                .split(',')
-                .collect();
-            let last = args.pop().expect(&packet);
-            self.offset = Some(last.trim_matches('"').to_owned());
-            if name == "end" {
-                return;
-            }
+        while self.read_one().await {}
+    }
+
+    /// Takes in one event; whether it is another than `["end", offset]`.
+    async fn read_one(&mut self) -> bool {
+        let packet = self.client.next().await;
+        let body = packet.strip_prefix("2[\"").expect(&packet);
+        let (name, rest) = body.split_once('"').expect(&packet);
+        let mut args: Vec<_> = rest
+            .trim_start_matches(',')
+            .trim_end_matches(']')
+            .split(',')
+            .collect();
+        let last = args.pop().expect(&packet);
+        self.offset = Some(last.trim_matches('"').to_owned());
+        if name != "end" {
             self.got.push(format!("{name}{}", args.join(",")));
         }
+        name != "end"
     }
 
     async fn ask(&mut self, packet: &str, answer: &str) {
@@ -115,9 +143,8 @@ async fn a_client_comes_back_as_often_as_it_likes_with_all_it_missed() {
         for _ in 0..dice.roll(3) {
             emit(&world, &client.sid, &mut dice, &mut n, &mut expected);
         }
-        let old = client.client;
+        let old = client.leave(&world).await;
         let notices = dice.roll(2) == 0;
-        client.client = SocketIo::open(world.io.address()).await;
         let kept = match notices {
             true => {
                 drop(old);
@@ -163,6 +190,97 @@ fn emit(world: &World, sid: &str, dice: &mut Dice, n: &mut u32, expected: &mut V
 async fn synced_with_offset(client: &mut Returning) {
     client.client.send(r#"2["sync"]"#).await;
     assert!(client.client.next().await.starts_with(r#"2["synced","#));
+}
+
+/// Events a batch of each publisher has.
+const BATCH: u32 = 20;
+
+/// What each of several publishers does: a batch for every life it is told of, and word when it is done.
+fn publish(
+    lives: Receiver<()>,
+    done: SyncSender<()>,
+    mut emit: impl FnMut(u32) -> Result<(), EmitError>,
+) {
+    let mut n = 0;
+    while lives.recv().is_ok() {
+        for _ in 0..BATCH {
+            // A shard that is behind: nothing was sent, so it is tried again.
+            while emit(n).is_err() {
+                std::thread::yield_now();
+            }
+            n += 1;
+        }
+        // The test has failed, if nobody hears.
+        let _ = done.send(());
+    }
+}
+
+#[tokio::test]
+async fn across_shards_each_publishers_order_is_kept_while_all_of_them_publish() {
+    const LIVES: u32 = 12;
+    let world = World::new(recovering);
+    let mut client = Returning::new(&world).await;
+    client.ask(r#"21["join",["x"]]"#, "31[true]").await;
+    client.client.send(r#"2["sync"]"#).await;
+    client.read_one().await;
+    client.got.clear();
+    let (done, finished) = sync_channel(3);
+    let mut threads = Vec::new();
+    let mut begins = Vec::new();
+    for name in ["a", "b", "c"] {
+        let (begin, lives) = sync_channel(1);
+        let (io, done) = (world.io.clone(), done.clone());
+        threads.push(std::thread::spawn(move || match name {
+            // Everybody, a room by its topic, and by a publisher of the thread's own, flushed now and then.
+            "a" => publish(lives, done, |n| io.emit(name, &n)),
+            "b" => publish(lives, done, |n| io.to(["x", "y"]).emit(name, &n)),
+            _ => {
+                let (room, mut publisher) = (io.room("x").unwrap(), io.publisher().unwrap());
+                publish(lives, done, |n| {
+                    let sent = publisher.emit(&room, Class::Reliable, name, &n);
+                    if n % 4 == 3 {
+                        publisher.flush();
+                    }
+                    sent
+                });
+            }
+        }));
+        begins.push(begin);
+    }
+    let mut expected = 0;
+    let mut shards = HashSet::from([client.shard]);
+    for life in 0..LIVES {
+        begins.iter().for_each(|begin| begin.send(()).unwrap());
+        expected += BATCH;
+        // Away in the middle of it; every second time before the server has noticed.
+        let old = client.leave(&world).await;
+        let kept = (life % 2 == 0).then_some(old);
+        assert!(client.come_back(&world).await, "life {life}");
+        shards.insert(client.shard);
+        drop(kept);
+        // In turns, so that no test's deadline is another thread's.
+        for _ in 0..3 {
+            finished.recv_timeout(PATIENCE).expect("a batch");
+        }
+        world.io.to("x").emit("end", &()).unwrap();
+        client.read().await;
+        // The mark at the end comes from another thread than they do: it may overtake them.
+        while client.got.len() < 3 * expected as usize {
+            client.read_one().await;
+        }
+        for name in ["a", "b", "c"] {
+            let got = client.got.iter().filter(|event| event.starts_with(name));
+            let got: Vec<_> = got.cloned().collect();
+            let all: Vec<_> = (0..expected).map(|n| format!("{name}{n}")).collect();
+            assert_eq!(got, all, "life {life}");
+        }
+        assert_eq!(client.got.len(), 3 * expected as usize);
+    }
+    assert!(shards.len() > 1, "it was on shards {shards:?} only");
+    drop(begins);
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
 }
 
 #[tokio::test]
@@ -232,10 +350,7 @@ async fn what_is_unknown_or_forgotten_is_not_recovered() {
     let mut client = Returning::new(&world).await;
     world.io.emit("end", &()).unwrap();
     client.read().await;
-    drop(std::mem::replace(
-        &mut client.client,
-        SocketIo::open(world.io.address()).await,
-    ));
+    drop(client.leave(&world).await);
     gone(&world, &client.sid).await;
     for _ in 0..100 {
         world.io.emit("e", &"x".repeat(200)).unwrap();
