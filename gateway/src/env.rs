@@ -45,7 +45,7 @@ impl Stopwatch {
     }
 }
 
-/// Milliseconds since 1970: what is shown to people, and never waited for.
+/// Milliseconds since 1970: what is shown to people or stands in certificates, and is never waited for.
 pub(crate) fn epoch_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as u64)

@@ -37,6 +37,8 @@ mod admission;
 mod builder;
 mod counts;
 mod deflate;
+#[cfg(feature = "dev-cert")]
+mod dev_cert;
 mod eio3;
 mod endpoint;
 mod env;
@@ -66,6 +68,8 @@ pub use crate::http::{
 pub use admission::AddressLimits;
 pub use builder::Builder;
 pub use deflate::Compression;
+#[cfg(feature = "dev-cert")]
+pub use dev_cert::{DevCertError, DevCertificate};
 pub use gateway::Gateway;
 pub use limits::Limits;
 pub use listener::{ListenError, raise_descriptor_limit};
