@@ -40,7 +40,8 @@ impl<'a> Emission<'a> {
         self
     }
 
-    /// Skipped while it cannot leave at once.
+    /// Skipped while it cannot leave at once. Over QUIC it is a datagram, if it is no longer than 1,000 bytes and no
+    /// answer is asked for: then it may be lost, or overtake what was emitted before.
     pub fn volatile(mut self) -> Self {
         self.ask.volatile = true;
         self

@@ -22,6 +22,9 @@ pub enum Reason {
     /// The WebSocket was refused or broke.
     #[serde(rename = "websocket")]
     WebSocket,
+    /// The QUIC connection was refused or broke.
+    #[serde(rename = "webtransport")]
+    WebTransport,
     /// The list of transports is empty.
     NoTransport,
     /// No answer in time.
@@ -47,6 +50,7 @@ impl Reason {
             Self::NotAServer => "not_a_server",
             Self::Version => "version",
             Self::WebSocket => "websocket",
+            Self::WebTransport => "webtransport",
             Self::NoTransport => "no_transport",
             Self::Timeout => "timeout",
             Self::Closed => "closed",

@@ -28,7 +28,11 @@
 //! - **Bounds**: what waits ([`Options::buffer_max`]) and what a server may send
 //!   ([`Options::message_max`]).
 //!
-//! Leaves out: WebTransport, other parsers than JSON, compression.
+//! With the feature `quic` there is a third transport, [`Transport::WebTransport`]: QUIC itself, with the server's frames
+//! and none of HTTP/3, which is for browsers. There `volatile` events that fit travel as datagrams, both ways: they
+//! wait for nothing, may be lost, and may overtake others. Listeners see no difference.
+//!
+//! Leaves out: other parsers than JSON, compression.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -42,6 +46,8 @@ mod failure;
 mod machine;
 mod manager;
 mod options;
+#[cfg(feature = "quic")]
+mod quic;
 mod socket;
 mod stage;
 pub mod swarm;
@@ -53,6 +59,8 @@ pub use events::ListenerId;
 pub use failure::{AckError, ConnectionError, EmitError, Reason};
 pub use manager::{Manager, Phase, Stats};
 pub use options::{Auth, Options, Transport};
+#[cfg(feature = "quic")]
+pub use quic::trust_hashes;
 pub use ringside_proto::socketio::{Args, ArgsError, Spread};
 pub use socket::Socket;
 pub use stage::{DisconnectReason, Stage, State};

@@ -38,6 +38,12 @@ pub struct Stats {
     pub messages_in: u64,
     /// Events and acks sent.
     pub messages_out: u64,
+    /// Of the packets received, those that came as datagrams.
+    pub datagrams_in: u64,
+    /// Of the events sent, those handed to QUIC as datagrams.
+    pub datagrams_out: u64,
+    /// Datagrams received that held no event, and were dropped.
+    pub datagrams_bad: u64,
 }
 
 /// One connection, shared by the sockets (namespaces) of one server, and its reconnection.

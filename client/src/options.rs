@@ -24,12 +24,12 @@ pub struct Options {
     pub add_trailing_slash: bool,
     /// More of the query, which the server sees in the handshake. Default: that of the URL.
     pub query: Vec<(String, String)>,
-    /// Tried in this order; polling upgrades to a WebSocket that comes later. A refused WebSocket
-    /// falls back to polling that comes later. Default polling, WebSocket.
+    /// Tried in this order; polling upgrades to the others, if the server offers them. One that is refused
+    /// falls back to those that come later. Default polling, WebSocket. `WebTransport` is QUIC, with the feature `quic`.
     pub transports: Vec<Transport>,
     /// Whether polling upgrades. Default yes.
     pub upgrade: bool,
-    /// Begin with WebSocket when an upgrade worked before. Default no.
+    /// Begin with the transport to which an upgrade worked before. Default no.
     pub remember_upgrade: bool,
     /// Try the next transport whichever failed. Default no.
     pub try_all_transports: bool,

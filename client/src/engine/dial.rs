@@ -1,4 +1,4 @@
-//! Streams to a server: TCP, or TLS over it. Both transports use the same.
+//! Streams to a server: TCP, or TLS over it. Polling and WebSocket use the same.
 //!
 //! Certificates are checked against the Mozilla roots, or as the user's own settings say.
 
@@ -49,7 +49,7 @@ pub(crate) async fn dial(
 }
 
 /// Built once: the roots are some hundred certificates.
-fn usual_tls() -> Arc<ClientConfig> {
+pub(crate) fn usual_tls() -> Arc<ClientConfig> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     let make = || {
         let mut roots = RootCertStore::empty();

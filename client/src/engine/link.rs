@@ -14,12 +14,16 @@ use tokio::{
 };
 use url::Url;
 
+#[cfg(feature = "quic")]
+use super::quic;
 use super::{polling, websocket};
 use crate::{failure::ConnectionError, machine::Message};
 
 /// Packets that arrived and were not looked at yet. The transport reads no further while so many
 /// wait, so that a slow listener slows the server down, not the memory up.
 const UNREAD: usize = 64;
+/// Datagrams on their way to the transport's task: as many as may wait before it. Then the newest is dropped.
+const DATAGRAMS: usize = 64;
 /// At most: a batch, a pause, its end, the farewell.
 const COMMANDS: usize = 4;
 /// How long a session that ends may go on sending what was written before.
@@ -47,6 +51,12 @@ pub(crate) enum Event {
     Text(String),
     /// One binary message.
     Binary(Bytes),
+    /// One event, whole, that came beside the stream.
+    #[cfg_attr(
+        not(feature = "quic"),
+        expect(dead_code, reason = "only QUIC has them")
+    )]
+    Datagram(Bytes),
     /// The batch was taken.
     Drained,
     /// No poll is on its way any more, and none will be made.
@@ -71,6 +81,12 @@ pub(crate) enum Command {
 pub(crate) struct Ends {
     pub(crate) commands: Receiver<Command>,
     pub(crate) events: Sender<Event>,
+    /// What may be lost, to be sent beside the stream.
+    #[cfg_attr(
+        not(feature = "quic"),
+        expect(dead_code, reason = "only QUIC has them")
+    )]
+    pub(crate) datagrams: Receiver<Bytes>,
 }
 
 /// See the module.
@@ -79,6 +95,7 @@ pub(crate) struct Link {
     /// A batch is in the transport's hands.
     pub(crate) busy: bool,
     commands: Sender<Command>,
+    datagrams: Sender<Bytes>,
     events: Receiver<Event>,
     task: AbortOnDrop,
 }
@@ -102,9 +119,11 @@ impl Link {
     ) -> Self {
         let (commands, command_end) = channel(COMMANDS);
         let (event_end, events) = channel(UNREAD);
+        let (datagrams, datagram_end) = channel(DATAGRAMS);
         let ends = Ends {
             commands: command_end,
             events: event_end,
+            datagrams: datagram_end,
         };
         let run = async move {
             if let Some(first) = first {
@@ -113,6 +132,8 @@ impl Link {
             }
             match transport {
                 Transport::Polling => polling::run(settings, ends).await,
+                #[cfg(feature = "quic")]
+                Transport::WebTransport => quic::run(settings, ends).await,
                 _ => websocket::run(settings, ends).await,
             }
         };
@@ -120,6 +141,7 @@ impl Link {
             transport,
             busy: false,
             commands,
+            datagrams,
             events,
             task: AbortOnDrop(Some(tokio::spawn(run))),
         }
@@ -134,6 +156,11 @@ impl Link {
     pub(crate) fn send(&mut self, batch: Vec<Message>) {
         self.busy = true;
         self.tell(Command::Send(batch));
+    }
+
+    /// Sends what may be lost; where too much waits, it is.
+    pub(crate) fn datagram(&self, bytes: Bytes) {
+        let _ = self.datagrams.try_send(bytes);
     }
 
     /// The channel has room for all that can be said at once; a task that is gone says so itself.

@@ -1,17 +1,21 @@
-//! One Engine.IO 4 session: handshake, heartbeat, fallback, upgrade from polling to WebSocket.
+//! One Engine.IO 4 session: handshake, heartbeat, fallback, upgrade from polling to WebSocket or QUIC.
 //!
 //! The decisions are proto's [`ClientSession`]; here they are done. Promises: packets leave in the
-//! order they were written, across an upgrade too; a WebSocket that is refused costs a notice and
+//! order they were written, across an upgrade too; a WebSocket or QUIC that is refused costs a notice and
 //! never the session; the machine is told once that it is over. Leaves out: reconnecting (a session
 //! never comes back; the machine asks for a new one).
 
 mod dial;
 mod link;
 mod polling;
+#[cfg(feature = "quic")]
+mod quic;
 mod websocket;
 
 use std::collections::VecDeque;
 
+#[cfg(feature = "quic")]
+pub(crate) use dial::usual_tls;
 use ringside_proto::{
     close::CloseReason,
     engineio::{
@@ -34,7 +38,15 @@ use link::{Command, Event, Link, Settings};
 /// How long an upgrade may take, ms: the server's own default for it.
 const UPGRADE_MS: u32 = 10_000;
 
-/// A WebSocket on trial.
+/// The transports there are here.
+const KNOWN: &[Transport] = &[
+    Transport::Polling,
+    Transport::WebSocket,
+    #[cfg(feature = "quic")]
+    Transport::WebTransport,
+];
+
+/// A WebSocket or QUIC connection on trial.
 struct Probe {
     link: Link,
     until: Millis,
@@ -50,7 +62,8 @@ pub(crate) struct Session {
     candidates: VecDeque<Transport>,
     link: Link,
     probe: Option<Probe>,
-    upgradable: bool,
+    /// What polling may still upgrade to, the first first.
+    upgrades: VecDeque<Transport>,
     try_all: bool,
     /// Between the probe's answer and the switch, nothing is written.
     upgrading: bool,
@@ -63,16 +76,19 @@ impl Session {
         generation: u64,
         base: &Url,
         options: &Options,
-        upgraded_before: bool,
+        upgraded_before: Option<Transport>,
         first: Option<JoinHandle<()>>,
     ) -> Option<Self> {
-        let known = [Transport::Polling, Transport::WebSocket];
         let given = options.transports.iter().copied();
-        let mut candidates: VecDeque<_> = given.filter(|it| known.contains(it)).collect();
-        let websocket = candidates.contains(&Transport::WebSocket);
-        if options.remember_upgrade && upgraded_before && websocket {
-            candidates.retain(|it| *it != Transport::WebSocket);
-            candidates.push_front(Transport::WebSocket);
+        let mut candidates: VecDeque<_> = given.filter(|it| KNOWN.contains(it)).collect();
+        let better = |it: &Transport| options.upgrade && *it != Transport::Polling;
+        let upgrades = candidates.iter().copied().filter(better).collect();
+        if let Some(before) = upgraded_before
+            && options.remember_upgrade
+            && candidates.contains(&before)
+        {
+            candidates.retain(|it| *it != before);
+            candidates.push_front(before);
         }
         let transport = candidates.pop_front()?;
         let settings = Settings {
@@ -90,7 +106,7 @@ impl Session {
             settings,
             candidates,
             probe: None,
-            upgradable: options.upgrade && websocket,
+            upgrades,
             try_all: options.try_all_transports,
             upgrading: false,
             refused: None,
@@ -124,6 +140,9 @@ impl Session {
                 self.link.send(batch);
             }
         }
+        for bytes in machine.wire.datagrams.drain(..) {
+            self.link.datagram(bytes);
+        }
     }
 
     /// Time passed.
@@ -132,8 +151,8 @@ impl Session {
         if let ClientAct::Close(_) = self.engine.poll(now) {
             machine.lost(DisconnectReason::PingTimeout, None);
         } else if self.probe.as_ref().is_some_and(|it| it.until <= now) {
-            let message = format!("no answer to the WebSocket probe within {UPGRADE_MS} ms");
-            self.give_up_probe(failure(Reason::WebSocket, message), machine);
+            let message = format!("did not answer the probe within {UPGRADE_MS} ms");
+            self.give_up_probe(message, machine);
         }
     }
 
@@ -153,7 +172,7 @@ impl Session {
 
     fn on_link(&mut self, event: Event, machine: &mut Machine) {
         match event {
-            // A WebSocket says so, and then the server's handshake counts.
+            // A WebSocket or QUIC says so, and then the server's handshake counts.
             Event::Opened => {}
             Event::Text(text) => self.on_text(&text, machine),
             Event::Binary(bytes) => {
@@ -161,6 +180,11 @@ impl Session {
                     machine.binary(&bytes);
                 } else {
                     self.fail(Some(no_handshake()), machine);
+                }
+            }
+            Event::Datagram(bytes) => {
+                if self.engine.is_open() {
+                    machine.datagram(&bytes);
                 }
             }
             Event::Drained => {
@@ -231,14 +255,17 @@ impl Session {
             transport,
             max_payload,
         });
-        let offered = open.upgrades.iter().any(|name| name == "websocket");
-        if self.upgradable && transport == Transport::Polling && offered {
-            self.probe(machine.wire.now);
-        }
+        let offered = |to: &Transport| open.upgrades.iter().any(|name| name == to.name());
+        self.upgrades
+            .retain(|to| transport == Transport::Polling && offered(to));
+        self.probe(machine.wire.now);
     }
 
+    /// Tries the next transport that is offered, if there is one.
     fn probe(&mut self, now: Millis) {
-        let to = Transport::WebSocket;
+        let Some(to) = self.upgrades.pop_front() else {
+            return;
+        };
         if self.engine.on_candidate(to).is_ok() {
             self.probe = Some(Probe {
                 link: Link::start(to, at(&self.settings, to), None),
@@ -250,6 +277,7 @@ impl Session {
 
     fn on_probe(&mut self, event: Event, machine: &mut Machine) {
         let Some(probe) = &mut self.probe else { return };
+        let to = probe.link.transport;
         match event {
             Event::Opened => {
                 let ping = char::from(PacketKind::Ping.digit());
@@ -272,16 +300,14 @@ impl Session {
                     self.upgrading = true;
                     self.link.tell(Command::Pause);
                 } else {
-                    let message = "the WebSocket answered the probe with something else";
-                    self.give_up_probe(failure(Reason::WebSocket, message), machine);
+                    self.give_up_probe("answered the probe with something else", machine);
                 }
             }
             Event::Closed(error) => {
-                let message = "the WebSocket closed while upgrading";
-                let error = error.unwrap_or_else(|| failure(Reason::WebSocket, message));
-                self.give_up_probe(error, machine);
+                let error = error.unwrap_or_else(|| broken(to, "closed while upgrading"));
+                self.lose_probe(&error, machine);
             }
-            Event::Binary(_) | Event::Paused => {}
+            Event::Binary(_) | Event::Datagram(_) | Event::Paused => {}
         }
     }
 
@@ -303,27 +329,35 @@ impl Session {
         }
     }
 
-    fn give_up_probe(&mut self, error: ConnectionError, machine: &mut Machine) {
+    fn give_up_probe(&mut self, why: impl std::fmt::Display, machine: &mut Machine) {
+        if let Some(probe) = &self.probe {
+            self.lose_probe(&broken(probe.link.transport, why), machine);
+        }
+    }
+
+    fn lose_probe(&mut self, error: &ConnectionError, machine: &mut Machine) {
         // It is answered that the candidate goes, which is what happens.
         let _ = self.engine.on_candidate_lost();
-        self.probe = None;
+        let Some(probe) = self.probe.take() else {
+            return;
+        };
         if std::mem::take(&mut self.upgrading) {
             self.link.tell(Command::Resume);
         }
-        machine.fell_back(Transport::WebSocket, Transport::Polling, &error);
+        machine.fell_back(probe.link.transport, Transport::Polling, error);
+        self.probe(machine.wire.now);
     }
 
     /// The transport in use failed, or was closed.
     fn fail(&mut self, error: Option<ConnectionError>, machine: &mut Machine) {
         let from = self.link.transport;
         // A refused WebSocket says nothing about polling; a server that refuses polling is not there.
-        let next = (from == Transport::WebSocket || self.try_all)
+        let next = (from != Transport::Polling || self.try_all)
             .then(|| self.candidates.pop_front())
             .flatten();
         if let (None, Some(next)) = (machine.wire.link, next) {
-            self.upgradable &= from != Transport::WebSocket;
-            let message = "closed before it was open";
-            let error = error.unwrap_or_else(|| failure(Reason::WebSocket, message));
+            self.upgrades.retain(|it| *it != from);
+            let error = error.unwrap_or_else(|| broken(from, "closed before it was open"));
             self.refused = Some((from, error));
             self.engine = ClientSession::new(Version::V4, next);
             self.link = Link::start(next, at(&self.settings, next), None);
@@ -351,6 +385,15 @@ fn at(settings: &Settings, transport: Transport) -> Settings {
         settings.url = address::request(&settings.url, transport.name(), sid);
     }
     settings
+}
+
+/// An error of a transport.
+fn broken(transport: Transport, why: impl std::fmt::Display) -> ConnectionError {
+    let (reason, name) = match transport {
+        Transport::WebTransport => (Reason::WebTransport, "QUIC"),
+        _ => (Reason::WebSocket, "the WebSocket"),
+    };
+    failure(reason, format!("{name} {why}"))
 }
 
 fn no_handshake() -> ConnectionError {

@@ -38,6 +38,7 @@ pub(super) async fn run(settings: Settings, ends: Ends) {
     let Ends {
         mut commands,
         events,
+        ..
     } = ends;
     let client = Client::builder(TokioExecutor::new()).build(Dialer(settings.tls.clone()));
     let http = Http { settings, client };

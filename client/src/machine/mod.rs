@@ -16,9 +16,10 @@ mod wire;
 use std::{collections::VecDeque, time::Duration};
 
 use ringside_proto::{
-    engineio::Transport,
-    socketio::{self, Limits},
+    engineio::{Data, PacketKind, Transport},
+    socketio::{self, Kind, Limits},
     time::Millis,
+    webtransport,
 };
 use serde_json::{Map, Value};
 
@@ -31,7 +32,7 @@ use crate::{
 };
 use namespace::After;
 pub(crate) use namespace::{Ask, Namespace, Waiter};
-pub(crate) use wire::{Draft, Inbound, Link, Message, Notice, Wire};
+pub(crate) use wire::{DATAGRAM_BYTES_MAX, Draft, Inbound, Link, Message, Notice, Wire};
 
 /// Levels of nesting accepted in JSON from the server: that of serde_json's own limit, so that
 /// whatever is let in can also be parsed.
@@ -45,8 +46,8 @@ pub(crate) struct Machine {
     pub(crate) backoff: Backoff,
     pub(crate) wire: Wire,
     pub(crate) namespaces: Vec<Namespace>,
-    /// An upgrade to WebSocket has worked.
-    pub(crate) upgraded_before: bool,
+    /// An upgrade to this transport has worked.
+    pub(crate) upgraded_before: Option<Transport>,
     /// The next connection shall wait until the one before has closed.
     pub(crate) switching: bool,
     /// What a connection that we end still has to send.
@@ -81,7 +82,7 @@ impl Machine {
             phase: Phase::Closed,
             backoff,
             namespaces: Vec::new(),
-            upgraded_before: false,
+            upgraded_before: None,
             switching: false,
             farewell: VecDeque::new(),
             gone: false,
@@ -230,7 +231,7 @@ impl Machine {
     }
 
     pub(crate) fn upgraded(&mut self, to: Transport) {
-        self.upgraded_before = true;
+        self.upgraded_before = Some(to);
         if let Some(link) = &mut self.wire.link {
             link.transport = to;
         }
@@ -254,7 +255,7 @@ impl Machine {
             Err(error) => Err(error),
         };
         match packet {
-            Ok(()) => self.arrived(Inbound::Text(text.to_owned())),
+            Ok(()) => self.arrived(Inbound::Text(text.to_owned()), false),
             Err(error) => self.nonsense(&error),
         }
     }
@@ -262,20 +263,61 @@ impl Machine {
     pub(crate) fn binary(&mut self, bytes: &[u8]) {
         self.wire.stats.bytes_in += bytes.len() as u64;
         match self.decoder.binary(bytes, &self.limits) {
-            Ok(Some(whole)) => self.arrived(Inbound::Whole(whole)),
+            Ok(Some(whole)) => self.arrived(Inbound::Whole(whole), false),
             Ok(None) => {}
             Err(error) => self.nonsense(&error),
         }
     }
 
-    fn arrived(&mut self, inbound: Inbound) {
+    /// A datagram arrived: one event, whole. Anything else may have come from anywhere, and is dropped.
+    pub(crate) fn datagram(&mut self, bytes: &[u8]) {
+        self.wire.stats.bytes_in += bytes.len() as u64;
+        match self.unpack(bytes) {
+            Some(event) => {
+                self.wire.stats.datagrams_in += 1;
+                self.arrived(event, true);
+            }
+            None => self.wire.stats.datagrams_bad += 1,
+        }
+    }
+
+    /// The event that a datagram holds: its text, then each attachment, as frames.
+    fn unpack(&self, bytes: &[u8]) -> Option<Inbound> {
+        let mut frames = webtransport::Decoder::new(u32::try_from(bytes.len()).ok()?);
+        let mut packets = socketio::Decoder::new();
+        let mut found = None;
+        let mut input = frames.input(bytes);
+        while let Some(frame) = input.next().ok()? {
+            if found.is_some() || frame.kind != PacketKind::Message {
+                return None;
+            }
+            found = match frame.data {
+                Data::Text(text) => match packets.text(text, &self.limits, self.wire.now).ok()? {
+                    Some(packet) => {
+                        packet.check(JSON_DEPTH_MAX).ok()?;
+                        Some(Inbound::Text(text.to_owned()))
+                    }
+                    None => None,
+                },
+                Data::Binary(bytes) => packets
+                    .binary(&bytes, &self.limits)
+                    .ok()?
+                    .map(Inbound::Whole),
+            };
+        }
+        let event = found.filter(|_| frames.is_idle())?;
+        let kind = event.packet()?.kind;
+        matches!(kind, Kind::Event | Kind::BinaryEvent).then_some(event)
+    }
+
+    fn arrived(&mut self, inbound: Inbound, alone: bool) {
         let Some(packet) = inbound.packet() else {
             return;
         };
         self.wire.stats.messages_in += 1;
         let found = |each: &&mut Namespace| each.name == packet.namespace;
         if let Some(socket) = self.namespaces.iter_mut().find(found) {
-            let after = socket.arrived(&mut self.wire, inbound);
+            let after = socket.arrived(&mut self.wire, inbound, alone);
             self.after(after);
         }
     }

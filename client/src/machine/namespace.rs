@@ -138,6 +138,13 @@ impl Namespace {
         mut ask: Ask,
     ) -> Result<(), Refusal> {
         let online = self.connected();
+        // An answer is wanted, so it should arrive: those go by the stream.
+        if ask.volatile && online && ask.waiter.is_none() && wire.write_datagram(&draft) {
+            if self.watched {
+                wire.watch(self.at, &draft);
+            }
+            return Ok(());
+        }
         if ask.volatile && (!online || wire.congested()) {
             if let Some(Waiter::User(waiter)) = ask.waiter {
                 // Who no longer waits is not told.
@@ -273,21 +280,23 @@ impl Namespace {
         }
     }
 
-    /// A packet of this namespace arrived.
-    pub(super) fn arrived(&mut self, wire: &mut Wire, inbound: Inbound) -> After {
+    /// A packet of this namespace arrived, by the stream or (`alone`) as a datagram.
+    pub(super) fn arrived(&mut self, wire: &mut Wire, inbound: Inbound, alone: bool) -> After {
         if !self.active {
             return After::Nothing;
         }
         match self.step(&inbound) {
             Step::Welcome { sid, recovered } => self.welcome(wire, sid, recovered),
-            Step::Deliver => self.deliver(wire, inbound),
+            Step::Deliver => self.deliver(wire, inbound, alone),
             Step::Answer(id) => {
                 if let Some(waiter) = self.acks.answer(id) {
                     self.settle(wire, waiter, Ok(inbound));
                 }
             }
             // Recovery replays what was missed before CONNECT's answer; the same bound as for sending.
-            Step::Hold if self.early.len() < wire.buffer_max => self.early.push_back(inbound),
+            Step::Hold if !alone && self.early.len() < wire.buffer_max => {
+                self.early.push_back(inbound);
+            }
             Step::Hold | Step::Ignore => {}
             Step::Reject(error) => return self.reject(wire, error),
             Step::Leave => return self.leave(wire, DisconnectReason::ServerDisconnect),
@@ -330,7 +339,7 @@ impl Namespace {
         let switched = std::mem::take(&mut self.held);
         self.sid = Some(sid);
         for inbound in std::mem::take(&mut self.early) {
-            self.deliver(wire, inbound);
+            self.deliver(wire, inbound, false);
         }
         for waiting in std::mem::take(&mut self.unsent) {
             if let Err(refusal) = self.out(wire, waiting) {
@@ -350,11 +359,11 @@ impl Namespace {
         }
     }
 
-    fn deliver(&mut self, wire: &mut Wire, event: Inbound) {
+    fn deliver(&mut self, wire: &mut Wire, event: Inbound, alone: bool) {
         let Some(packet) = event.packet() else { return };
         let ack = packet.id.zip(self.sid.clone());
-        // The offset travels as the last argument of events without an ack.
-        if self.link.pid().is_some() && ack.is_none() && packet.payload.ends_with("\"]") {
+        // The offset travels as the last argument of events without an ack. What may be lost has none.
+        if !alone && self.link.pid().is_some() && ack.is_none() && packet.payload.ends_with("\"]") {
             let args: Vec<&RawValue> = serde_json::from_str(packet.payload).unwrap_or_default();
             let last = args.get(1..).and_then(<[_]>::last);
             if let Some(offset) = last.and_then(|last| serde_json::from_str(last.get()).ok()) {

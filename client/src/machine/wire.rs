@@ -10,6 +10,7 @@ use ringside_proto::{
     engineio::{PacketKind, Transport},
     socketio::{EncodeError, Packet, Whole, encode_ack, encode_event},
     time::Millis,
+    webtransport,
 };
 use serde::Serialize;
 
@@ -26,6 +27,12 @@ const BACKLOG_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes handed to a WebSocket at once: many small messages in one write, and no more than that in
 /// the transport's own buffer.
 const BATCH_BYTES: usize = 64 * 1024;
+
+/// Bytes of a datagram, frames included: every browser and path takes so many (RFC 9221 leaves the size to
+/// the path; QUIC needs 1,200 bytes of it).
+pub(crate) const DATAGRAM_BYTES_MAX: usize = 1000;
+/// Datagrams that may wait for the transport's task to run: then the oldest is dropped.
+const DATAGRAMS_MAX: usize = 64;
 
 /// Errors are told as events only while fewer notices wait: some 200 bytes each. All other notices are
 /// bounded by what was read at once, or by what may wait to be sent.
@@ -162,6 +169,13 @@ pub(crate) struct Link {
     pub(crate) max_payload: u32,
 }
 
+impl Link {
+    /// Whether volatile events travel as datagrams.
+    pub(crate) fn has_datagrams(self) -> bool {
+        self.transport == Transport::WebTransport
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Wire {
@@ -172,6 +186,8 @@ pub(crate) struct Wire {
     pub(crate) link: Option<Link>,
     pub(crate) buffer_max: usize,
     pub(crate) stats: Stats,
+    /// Volatile events, each as a datagram.
+    pub(crate) datagrams: VecDeque<Bytes>,
     outbox: VecDeque<Message>,
     outbox_bytes: usize,
     /// Bytes the transport has in hand.
@@ -187,6 +203,7 @@ impl Wire {
             link: None,
             buffer_max,
             stats: Stats::default(),
+            datagrams: VecDeque::new(),
             outbox: VecDeque::new(),
             outbox_bytes: 0,
             in_flight: 0,
@@ -245,6 +262,36 @@ impl Wire {
             self.push(message);
         }
         self.stats.messages_out += 1;
+    }
+
+    /// Writes an event as a datagram. False: there are none on this transport, or it is too large for one.
+    pub(crate) fn write_datagram(&mut self, draft: &Draft) -> bool {
+        if !self.link.is_some_and(Link::has_datagrams) {
+            return false;
+        }
+        let parts = || {
+            let attachments = draft.attachments.iter().map(|bytes| (true, &bytes[..]));
+            std::iter::once((false, draft.text.as_bytes())).chain(attachments)
+        };
+        let size: usize = parts()
+            .map(|(binary, bytes)| webtransport::header(binary, bytes.len()).len() + bytes.len())
+            .sum();
+        if size > DATAGRAM_BYTES_MAX {
+            return false;
+        }
+        let mut datagram = Vec::with_capacity(size);
+        for (binary, bytes) in parts() {
+            datagram.extend_from_slice(&webtransport::header(binary, bytes.len()));
+            datagram.extend_from_slice(bytes);
+        }
+        if self.datagrams.len() == DATAGRAMS_MAX {
+            self.datagrams.pop_front();
+        }
+        self.stats.messages_out += 1;
+        self.stats.datagrams_out += 1;
+        self.stats.bytes_out += size as u64;
+        self.datagrams.push_back(datagram.into());
+        true
     }
 
     /// The event as its listeners see it.
@@ -307,6 +354,7 @@ impl Wire {
     /// The connection is over: gives what was not sent.
     pub(crate) fn reset(&mut self) -> VecDeque<Message> {
         self.link = None;
+        self.datagrams.clear();
         (self.in_flight, self.outbox_bytes) = (0, 0);
         std::mem::take(&mut self.outbox)
     }

@@ -1,4 +1,4 @@
-//! One connection: its streams, its decoder, and where it is on its way to the first message.
+//! One connection over TCP: its streams, its decoder, and where it is on its way to the first message.
 //!
 //! ```text
 //! WebSocket   main: GET, 101 ─> frames, both ways
@@ -134,6 +134,7 @@ impl Conn {
             now,
             framing,
             out,
+            beside: None,
             shared,
         }
     }
@@ -284,6 +285,7 @@ fn frame_peer<'a>(id: Id, now: Instant, main: &'a mut Wire, shared: &'a mut Shar
         now,
         framing,
         out,
+        beside: None,
         shared,
     }
 }
@@ -326,6 +328,7 @@ impl Polling {
             now,
             framing: Framing::Payload,
             out: &mut self.waiting,
+            beside: None,
             shared: cx.shared,
         };
         for packet in payload::decode(body)? {
@@ -382,10 +385,10 @@ impl Polling {
 }
 
 /// The stream of frames, or of polls.
-const MAIN: usize = 0;
+pub(super) const MAIN: usize = 0;
 /// The stream of POSTs.
 const POST: usize = 1;
 
-fn token(id: Id, side: usize) -> Token {
+pub(super) fn token(id: Id, side: usize) -> Token {
     Token(id.0 << 1 | side)
 }

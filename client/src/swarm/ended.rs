@@ -32,6 +32,9 @@ pub enum Ended {
     EngineIo(CloseReason),
     /// The server broke Socket.IO.
     SocketIo(socketio::Misbehaviour),
+    /// The QUIC connection broke, or the server closed it; its words, if there were any.
+    #[cfg(feature = "quic")]
+    Quic(quinn_proto::ConnectionError),
     /// The socket failed.
     Io(io::Error),
 }
@@ -51,6 +54,8 @@ impl std::fmt::Display for Ended {
             Self::WebSocket(error) => write!(f, "WebSocket: {}", error.sentence()),
             Self::EngineIo(reason) => write!(f, "Engine.IO: {}", reason.entry().sentence),
             Self::SocketIo(error) => write!(f, "Socket.IO: {}", error.sentence()),
+            #[cfg(feature = "quic")]
+            Self::Quic(error) => write!(f, "QUIC: {error}"),
             Self::Io(error) => error.fmt(f),
         }
     }

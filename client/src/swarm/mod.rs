@@ -11,12 +11,15 @@
 //! behind the caller's back but heartbeats. Promises: an idle connection owns no buffer; a message
 //! that arrives whole is not copied; what the script says is written once per turn and connection.
 //! A connection that ends is told of once, with the reason, and its number is not used again.
-//! Leaves out: TLS, reconnecting, upgrades from polling, HTTP beyond what a Socket.IO server answers.
+//! Leaves out: TLS over TCP, reconnecting, upgrades from polling, HTTP beyond what a Socket.IO server answers.
 
+mod carrier;
 mod conn;
 mod ended;
 mod http;
 mod peer;
+#[cfg(feature = "quic")]
+mod quic;
 mod settings;
 mod talk;
 mod wire;
@@ -29,7 +32,7 @@ use std::{
 use mio::{Events, Poll, Registry, Token};
 use ringside_proto::time::Millis;
 
-use conn::Conn;
+use carrier::Carrier;
 pub use ended::Ended;
 pub use peer::{Message, Peer};
 pub use settings::{Protocol, Settings};
@@ -68,6 +71,13 @@ struct Shared {
     /// Where messages are put together before they are framed.
     compose: Vec<u8>,
     epoch: Instant,
+    /// How QUIC connections are made.
+    #[cfg(feature = "quic")]
+    quic: Option<quinn_proto::ClientConfig>,
+    /// When QUIC connections want to be told of the time, the earliest first. At most a few for each: one is
+    /// added only if it is earlier than the last.
+    #[cfg(feature = "quic")]
+    timers: std::collections::BinaryHeap<std::cmp::Reverse<(Instant, Id)>>,
 }
 
 impl Shared {
@@ -81,7 +91,7 @@ impl Shared {
 pub struct Swarm {
     poll: Poll,
     events: Option<Events>,
-    conns: Vec<Option<Box<Conn>>>,
+    conns: Vec<Option<Carrier>>,
     /// Connections with something unsent that nobody has tried to send.
     dirty: Vec<Id>,
     scratch: Box<[u8]>,
@@ -94,9 +104,20 @@ impl Swarm {
     /// A swarm without connections.
     ///
     /// # Errors
-    /// The system refuses a poll.
+    /// The system refuses a poll, or the TLS settings do not do for QUIC.
     pub fn new(settings: Settings) -> io::Result<Self> {
         let epoch = Instant::now();
+        #[cfg(feature = "quic")]
+        let quic = match settings.protocol {
+            Protocol::Quic => {
+                let tls = settings
+                    .tls
+                    .clone()
+                    .unwrap_or_else(crate::engine::usual_tls);
+                Some(crate::quic::config(&tls).map_err(io::Error::other)?)
+            }
+            _ => None,
+        };
         Ok(Self {
             poll: Poll::new()?,
             events: Some(Events::with_capacity(EVENTS)),
@@ -109,6 +130,10 @@ impl Swarm {
                 settings,
                 compose: Vec::new(),
                 epoch,
+                #[cfg(feature = "quic")]
+                quic,
+                #[cfg(feature = "quic")]
+                timers: std::collections::BinaryHeap::new(),
             },
             swept: epoch,
             alive: 0,
@@ -121,8 +146,8 @@ impl Swarm {
     /// No socket is to be had: most often, too few descriptors.
     pub fn connect(&mut self) -> io::Result<Id> {
         let id = Id(self.conns.len());
-        let conn = Conn::connect(id, &mut self.shared, self.poll.registry())?;
-        self.conns.push(Some(Box::new(conn)));
+        let conn = Carrier::connect(id, &mut self.shared, self.poll.registry())?;
+        self.conns.push(Some(conn));
         self.alive += 1;
         Ok(id)
     }
@@ -136,7 +161,7 @@ impl Swarm {
     ///
     /// What is said is written by the next [`Swarm::flush`] or [`Swarm::turn`].
     pub fn peer(&mut self, id: Id) -> Option<Peer<'_>> {
-        let conn = self.conns.get_mut(id.0)?.as_deref_mut()?;
+        let conn = self.conns.get_mut(id.0)?.as_mut()?;
         if !conn.is_ready() {
             return None;
         }
@@ -168,7 +193,7 @@ impl Swarm {
             .events
             .take()
             .unwrap_or_else(|| Events::with_capacity(EVENTS));
-        let polled = self.poll.poll(&mut events, wait);
+        let polled = self.poll.poll(&mut events, self.sooner(wait));
         for event in &events {
             let Token(token) = event.token();
             let (id, side) = (Id(token >> 1), token & 1);
@@ -193,8 +218,38 @@ impl Swarm {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
+        #[cfg(feature = "quic")]
+        self.time(script);
         self.sweep(script);
         Ok(handled)
+    }
+
+    /// The wait, or what is left until the first timer.
+    #[cfg(feature = "quic")]
+    fn sooner(&self, wait: Option<Duration>) -> Option<Duration> {
+        let first = self.shared.timers.peek();
+        let left = first.map(|first| first.0.0.saturating_duration_since(Instant::now()));
+        match (wait, left) {
+            (Some(wait), Some(left)) => Some(wait.min(left)),
+            (wait, left) => wait.or(left),
+        }
+    }
+
+    #[cfg(not(feature = "quic"))]
+    fn sooner(&self, wait: Option<Duration>) -> Option<Duration> {
+        wait
+    }
+
+    /// Tells connections of the moments they asked for.
+    #[cfg(feature = "quic")]
+    fn time(&mut self, script: &mut impl Script) {
+        let now = Instant::now();
+        while let Some(&std::cmp::Reverse((at, id))) = self.shared.timers.peek()
+            && at <= now
+        {
+            self.shared.timers.pop();
+            self.with(id, script, |conn, cx| conn.timed(id, at, cx));
+        }
     }
 
     /// Ends connections whose server has gone silent.
@@ -218,9 +273,9 @@ impl Swarm {
         &mut self,
         id: Id,
         script: &mut S,
-        act: impl FnOnce(&mut Conn, &mut conn::Cx<'_, S>) -> Result<(), Ended>,
+        act: impl FnOnce(&mut Carrier, &mut conn::Cx<'_, S>) -> Result<(), Ended>,
     ) {
-        let Some(conn) = self.conns.get_mut(id.0).and_then(Option::as_deref_mut) else {
+        let Some(conn) = self.conns.get_mut(id.0).and_then(Option::as_mut) else {
             return;
         };
         let registry: &Registry = self.poll.registry();

@@ -2,14 +2,17 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use ringside_proto::{
     engineio::{PacketKind, payload::SEPARATOR},
     socketio::{EncodeError, Packet, encode_event},
+    webtransport,
     ws::{OpCode, encode_masked_frame},
 };
 use serde::Serialize;
 
 use super::{Id, Shared};
+use crate::machine::DATAGRAM_BYTES_MAX;
 
 /// What arrived.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,9 @@ pub(super) enum Framing {
     Frames,
     /// As the packets of one Engine.IO payload.
     Payload,
+    /// As frames of a QUIC stream.
+    #[cfg(feature = "quic")]
+    Lengths,
 }
 
 /// A connection that is ready for messages.
@@ -37,6 +43,8 @@ pub struct Peer<'a> {
     pub(super) now: Instant,
     pub(super) framing: Framing,
     pub(super) out: &'a mut Vec<u8>,
+    /// Datagrams, where there are any.
+    pub(super) beside: Option<&'a mut Vec<Bytes>>,
     pub(super) shared: &'a mut Shared,
 }
 
@@ -65,12 +73,35 @@ impl Peer<'_> {
         event: &str,
         args: &T,
     ) -> Result<(), EncodeError> {
+        self.say(event, args, false)
+    }
+
+    /// Sends a Socket.IO event that may be lost: as a datagram, where there are any and it fits into one.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    pub fn emit_volatile<T: Serialize + ?Sized>(
+        &mut self,
+        event: &str,
+        args: &T,
+    ) -> Result<(), EncodeError> {
+        self.say(event, args, true)
+    }
+
+    fn say<T: Serialize + ?Sized>(
+        &mut self,
+        event: &str,
+        args: &T,
+        volatile: bool,
+    ) -> Result<(), EncodeError> {
         let mut compose = std::mem::take(&mut self.shared.compose);
         compose.clear();
         compose.push(PacketKind::Message.digit());
         let namespace = &self.shared.settings.namespace;
         let encoded = encode_event(&mut compose, namespace, None, event, args, None);
-        if let Ok(attachments) = &encoded {
+        if let Ok(attachments) = &encoded
+            && !(volatile && self.throw(&compose, attachments))
+        {
             self.put(OpCode::Text, &compose);
             for bytes in attachments {
                 self.attach(bytes);
@@ -80,9 +111,29 @@ impl Peer<'_> {
         encoded.map(drop)
     }
 
+    /// Makes a datagram of an event, if it fits into one.
+    fn throw(&mut self, text: &[u8], attachments: &[Bytes]) -> bool {
+        let Some(beside) = &mut self.beside else {
+            return false;
+        };
+        let mut out = webtransport::header(false, text.len()).to_vec();
+        out.extend_from_slice(text);
+        for bytes in attachments {
+            out.extend_from_slice(&webtransport::header(true, bytes.len()));
+            out.extend_from_slice(bytes);
+        }
+        let fits = out.len() <= DATAGRAM_BYTES_MAX;
+        if fits {
+            beside.push(out.into());
+        }
+        fits
+    }
+
     fn attach(&mut self, bytes: &[u8]) {
         match self.framing {
             Framing::Frames => self.put(OpCode::Binary, bytes),
+            #[cfg(feature = "quic")]
+            Framing::Lengths => self.put(OpCode::Binary, bytes),
             Framing::Payload => {
                 let packet = ringside_proto::engineio::Packet::binary(bytes);
                 self.separate();
@@ -106,6 +157,12 @@ impl Peer<'_> {
             }
             Framing::Payload => {
                 self.separate();
+                self.out.extend_from_slice(payload);
+            }
+            #[cfg(feature = "quic")]
+            Framing::Lengths => {
+                let header = webtransport::header(op == OpCode::Binary, payload.len());
+                self.out.extend_from_slice(&header);
                 self.out.extend_from_slice(payload);
             }
         }

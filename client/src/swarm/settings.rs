@@ -11,6 +11,9 @@ pub enum Protocol {
     SocketIo,
     /// Socket.IO over HTTP long-polling, for good.
     Polling,
+    /// Socket.IO over QUIC: a stream, and datagrams beside it.
+    #[cfg(feature = "quic")]
+    Quic,
 }
 
 impl Protocol {
@@ -36,6 +39,9 @@ pub struct Settings {
     /// Where the mask keys start from. They are cheap and predictable, which is enough for load on
     /// one's own server and for nothing else (RFC 6455 §10.3).
     pub seed: u64,
+    /// Whom to trust over QUIC. Default: the Mozilla roots.
+    #[cfg(feature = "quic")]
+    pub tls: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
 
 impl Settings {
@@ -53,6 +59,8 @@ impl Settings {
             protocol,
             namespace: "/".to_owned(),
             seed: 1,
+            #[cfg(feature = "quic")]
+            tls: None,
         }
     }
 }
