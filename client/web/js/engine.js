@@ -1,6 +1,6 @@
-// One Engine.IO 4 session: handshake, heartbeat, upgrade from polling to WebSocket, one send queue.
+// One Engine.IO 4 session: handshake, heartbeat, upgrade from polling, one send queue.
 //
-// Promises: packets leave in the order of `write`, across an upgrade too; a WebSocket that is refused
+// Promises: packets leave in the order of `write`, across an upgrade too; a WebSocket or WebTransport that is refused
 // costs a notice and never the session (polling goes on); `onClose` is called exactly once.
 // Packets are kept as they travel: text with its type digit, or binary.
 // Leaves out: reconnecting (a session never comes back; the manager makes a new one).
@@ -9,6 +9,16 @@ import { Polling } from "./polling.js";
 import { WebSocketTransport } from "./websocket.js";
 
 const TRANSPORTS = { polling: Polling, websocket: WebSocketTransport };
+const NAMES = { websocket: "WebSocket", webtransport: "WebTransport" };
+
+/** The class of a transport; that of WebTransport is loaded when it is first wanted, for few servers have it. */
+async function load(name) {
+  try {
+    TRANSPORTS[name] ??= (await import("./webtransport.js")).WebTransportTransport;
+  } catch (error) {
+    throw failure(name, `${NAMES[name]} cannot be loaded: ${error.message}`, error);
+  }
+}
 /** How long an upgrade may take, ms: the server's own default for it. */
 const UPGRADE_MS = 10_000;
 /** How long a closing session may go on sending what was written before, ms. */
@@ -16,7 +26,7 @@ const LINGER_MS = 1_000;
 /** The longest wait a timer takes, ms; a longer one would be none. */
 const TIMER_MAX = 2 ** 31 - 1;
 
-let upgradedBefore = false;
+let upgradedBefore;
 
 export class Engine {
   state = "opening";
@@ -33,15 +43,15 @@ export class Engine {
   closed = new Promise((done) => (this.#done = done));
 
   /**
-   * `host` is told: onOpen(), onData(data), onPing(), onUpgrade(name), onFallback({from, to, error}),
+   * `host` is told: onOpen(), onData(data), onEvent(packet), onPing(), onUpgrade(name), onFallback({from, to, error}),
    * onClose(reason, error); and holds `stats`.
    */
   constructor(base, opts, host) {
     Object.assign(this, { base, opts, host });
-    const known = (name) => TRANSPORTS[name] && (name !== "websocket" || opts.WebSocket || globalThis.WebSocket);
+    const known = (name) => name === "polling" || (NAMES[name] && (opts[NAMES[name]] || globalThis[NAMES[name]]));
     this.candidates = opts.transports.filter(known);
-    if (opts.rememberUpgrade && upgradedBefore && this.candidates.includes("websocket")) this.candidates.sort().reverse();
-    this.upgradable = opts.upgrade !== false && this.candidates.includes("websocket");
+    this.upgrades = opts.upgrade === false ? [] : this.candidates.filter((name) => name !== "polling");
+    if (opts.rememberUpgrade && this.candidates.includes(upgradedBefore)) this.candidates = [...new Set([upgradedBefore, ...this.candidates])];
     if (this.candidates.length) this.#start();
     else {
       const error = failure("no_transport", `none of the transports [${opts.transports}] is available here; on Node give the WebSocket option`);
@@ -50,8 +60,15 @@ export class Engine {
   }
 
   #start() {
-    this.transport = this.#create(this.candidates.shift());
-    this.transport.open();
+    const name = this.candidates.shift();
+    const open = () => {
+      this.transport = this.#create(name);
+      this.transport.open();
+    };
+    if (TRANSPORTS[name]) return open();
+    this.transport = { name, close() {} };
+    const ready = () => this.state === "opening" && open();
+    load(name).then(ready, (error) => this.#fail(error));
   }
 
   /** A transport and the view it has of this session. */
@@ -61,9 +78,11 @@ export class Engine {
       opts: { ...opts, ...opts.transportOptions?.[name] },
       sid: () => this.sid,
       maxPayload: () => this.maxPayload,
+      base: this.base,
       url: () => this.#url(name),
       count: (size) => (host.stats.bytesIn += size),
       opened: () => probe?.opened(),
+      event: (packet) => this.transport === transport && this.state === "open" && host.onEvent(packet),
       packet: (data) => (this.transport === transport ? this.#receive(data) : probe?.packet(data)),
       drain: () => this.transport === transport && this.#flush(),
       fail: (error) => (this.transport === transport ? this.#fail(error) : probe?.fail(error)),
@@ -121,7 +140,8 @@ export class Engine {
     if (this.refused) this.host.onFallback({ from: this.refused.from, to: this.transport.name, error: this.refused.error });
     this.host.onOpen();
     this.#flush();
-    if (this.upgradable && this.transport.name === "polling" && open.upgrades?.includes("websocket")) this.#upgrade();
+    this.upgrades = this.upgrades.filter((name) => this.transport.name === "polling" && open.upgrades?.includes(name));
+    this.#upgrade();
   }
 
   /** Anything the server sends shows that it lives; silence longer than its promised ping does not. */
@@ -138,40 +158,48 @@ export class Engine {
     return late;
   }
 
-  #upgrade() {
+  /** Tries the next transport that the server offers, if there is one. */
+  async #upgrade() {
+    const name = this.upgrades.shift();
+    if (!name) return;
     let over = false;
+    let probe;
     const give = (error) => {
       if (over) return;
       over = true;
       clearTimeout(this.#timers.upgrade);
       this.#probe = null;
-      probe.close();
+      probe?.close();
       if (this.state === "closed") return;
       if (this.upgrading) this.transport.resume();
       this.upgrading = false;
-      this.host.onFallback({ from: "websocket", to: "polling", error: error ?? failure("websocket", "the WebSocket closed while upgrading") });
+      this.host.onFallback({ from: name, to: "polling", error: error ?? failure(name, `the ${NAMES[name]} closed while upgrading`) });
       this.#flush();
+      this.#upgrade();
     };
-    const probe = this.#create("websocket", {
+    await load(name).catch(give);
+    if (over || this.state !== "open") return;
+    probe = this.#create(name, {
       opened: () => probe.send(["2probe"]),
       fail: give,
       packet: async (data) => {
-        if (data !== "3probe") return give(failure("websocket", "the WebSocket answered the probe with something else"));
+        if (data !== "3probe") return give(failure(name, `the ${NAMES[name]} answered the probe with something else`));
         this.upgrading = true;
         await this.transport.pause();
         if (over || this.state === "closed") return;
-        over = upgradedBefore = true;
+        over = true;
+        upgradedBefore = name;
         clearTimeout(this.#timers.upgrade);
         this.#probe = null;
         this.transport = probe;
         probe.send(["5"]);
         this.upgrading = false;
-        this.host.onUpgrade("websocket");
+        this.host.onUpgrade(name);
         this.#flush();
       },
     });
     this.#probe = probe;
-    this.#timers.upgrade = setTimeout(() => give(failure("websocket", `no answer to the WebSocket probe within ${UPGRADE_MS} ms`)), UPGRADE_MS);
+    this.#timers.upgrade = setTimeout(() => give(failure(name, `no answer to the ${NAMES[name]} probe within ${UPGRADE_MS} ms`)), UPGRADE_MS);
     probe.open();
   }
 
@@ -181,6 +209,11 @@ export class Engine {
     this.#queue.push(packet);
     this.host.stats.bytesOut += packet.length ?? packet.byteLength ?? packet.size;
     this.#flush();
+  }
+
+  /** Whether events that may be lost travel as datagrams. */
+  get datagrams() {
+    return this.state === "open" && !!this.transport.datagrams;
   }
 
   #flush() {
@@ -209,10 +242,10 @@ export class Engine {
     const { name } = this.transport;
     const next = this.candidates[0];
     // A refused WebSocket says nothing about polling; a server that refuses polling is not there.
-    if (this.state === "opening" && next && (name === "websocket" || this.opts.tryAllTransports)) {
+    if (this.state === "opening" && next && (name !== "polling" || this.opts.tryAllTransports)) {
       this.transport.close();
       this.refused = { from: name, error };
-      this.upgradable &&= name !== "websocket";
+      this.upgrades = this.upgrades.filter((each) => each !== name);
       return this.#start();
     }
     this.#end(error ? "transport error" : "transport close", error);

@@ -35,7 +35,7 @@ export class Manager extends Emitter {
   gaveUp = false;
   nsps = new Map();
   /** Since this page loaded: engine packets as they travel, without HTTP and WebSocket headers. */
-  stats = { bytesIn: 0, bytesOut: 0, messagesIn: 0, messagesOut: 0 };
+  stats = { bytesIn: 0, bytesOut: 0, messagesIn: 0, messagesOut: 0, datagramsIn: 0, datagramsOut: 0 };
   /** After disconnect(): no attempt is due. */
   stopped = false;
   #timer;
@@ -97,6 +97,7 @@ export class Manager extends Emitter {
         this.#each((socket) => socket._opened());
       }),
       onData: current((data) => this.#data(data)),
+      onEvent: current((packet) => this.#packet(packet, true)),
       onPing: current(() => this._fire("ping")),
       onUpgrade: current((name) => this._fire("upgrade", name)),
       onFallback: current((notice) => this.#fallback(notice)),
@@ -112,10 +113,15 @@ export class Manager extends Emitter {
     } catch (error) {
       return this.#lost("parse error", failure("parse", `the server sent what is not Socket.IO 5: ${error.message}`, error));
     }
-    if (!packet) return;
+    if (packet) this.#packet(packet);
+  }
+
+  /** `alone`: it came as a datagram. */
+  #packet(packet, alone = false) {
     this.stats.messagesIn++;
+    this.stats.datagramsIn += alone;
     this._fire("packet", packet);
-    this.nsps.get(packet.nsp)?._packet(packet);
+    this.nsps.get(packet.nsp)?._packet(packet, alone);
   }
 
   #fallback(notice) {
@@ -188,6 +194,15 @@ export class Manager extends Emitter {
   _write(messages) {
     this.stats.messagesOut++;
     messages.forEach((message, i) => this.engine?.write(i ? message : "4" + message));
+  }
+
+  /** The same for what may be lost, as a datagram. 0: it has to be written. */
+  _throw([text, ...attachments]) {
+    const size = this.engine.transport.throw(["4" + text, ...attachments]);
+    this.stats.messagesOut += size > 0;
+    this.stats.datagramsOut += size > 0;
+    this.stats.bytesOut += size;
+    return size;
   }
 
   /** What the server would close the connection for is an error here instead. */

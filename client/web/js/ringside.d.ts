@@ -14,6 +14,7 @@ export type FailureReason =
   | "not_a_server" // HTML or something else where an Engine.IO handshake was expected
   | "version" // Engine.IO other than 4, or Socket.IO 2.x
   | "websocket" // the WebSocket was refused; browsers tell a page no more
+  | "webtransport" // WebTransport was refused, or broke
   | "no_transport" // none of `transports` exists here
   | "timeout" // no answer within `timeout` ms
   | "closed" // the connection ended before the namespace was joined
@@ -63,7 +64,7 @@ export type DisconnectReason =
   | "parse error"
   | "forced close";
 
-export type TransportName = "polling" | "websocket";
+export type TransportName = "polling" | "websocket" | "webtransport";
 export type State = "disconnected" | "connecting" | "connected" | "reconnecting" | "failed";
 export type Auth = Record<string, unknown> | ((give: (auth: Record<string, unknown>) => void) => void);
 
@@ -80,18 +81,27 @@ export interface ManagerOptions extends SocketOptions {
   path?: string;
   addTrailingSlash?: boolean;
   query?: Record<string, string | number> | string;
-  /** Tried in this order; polling upgrades to a WebSocket that comes later. Default `["polling", "websocket"]`. */
+  /** Tried in this order; polling upgrades to the others. Default `["polling", "websocket"]`. */
   transports?: TransportName[];
   transportOptions?: Partial<Record<TransportName, Partial<ManagerOptions>>>;
   /** Whether polling upgrades. Default true. */
   upgrade?: boolean;
-  /** Begin with WebSocket when an upgrade worked before. Default false. */
+  /** Begin with the transport to which an upgrade worked before. Default false. */
   rememberUpgrade?: boolean;
-  /** Try the next transport whichever failed; a refused WebSocket falls back anyway. Default false. */
+  /** Try the next transport whichever failed; a refused WebSocket or WebTransport falls back anyway. Default false. */
   tryAllTransports?: boolean;
   /** For Node 20, which has none, or for tests. */
   WebSocket?: new (url: string, protocols: string | string[], options?: any) => any;
   fetch?: typeof fetch;
+  /** For tests: Node has none. */
+  WebTransport?: new (url: URL, options?: any) => any;
+  /**
+   * Over WebTransport: volatile events travel as datagrams, both ways, if they take no more than 1,000 bytes. They wait for
+   * nothing, may be lost, and may overtake others. Default false.
+   */
+  datagrams?: boolean;
+  /** Over WebTransport: certificates to trust by their SHA-256, in base64 (as `gen-cert` prints it) or as browsers take them. */
+  serverCertificateHashes?: (string | { algorithm: string; value: BufferSource })[];
   protocols?: string | string[];
   /** Browsers send them with polling only. */
   extraHeaders?: Record<string, string>;
@@ -167,7 +177,7 @@ export class Socket<Listen = AnyEvents, Emit = Listen> extends Emitter<Lifecycle
   emitWithAck<E extends Name<Emit>>(event: E, ...args: WithoutAck<Args<Emit, E>>): Promise<Answer<Args<Emit, E>>>;
   /** For the next event: its ack gets an error first. */
   timeout(ms: number): Omit<this, "emit"> & { emit(event: Name<Emit>, ...args: any[]): Socket<Listen, Emit> };
-  /** For the next event: skipped while it cannot leave at once. */
+  /** For the next event: skipped while it cannot leave at once; a datagram, where there are any. */
   readonly volatile: this;
   compress(compress: boolean): this;
 
@@ -187,9 +197,9 @@ export interface ManagerEvents {
   error: (error: ConnectionError) => void;
   ping: () => void;
   packet: (packet: { type: number; nsp: string; id?: number; data?: any }) => void;
-  /** Polling has become a WebSocket. */
+  /** Polling has become this transport. */
   upgrade: (transport: TransportName) => void;
-  /** The WebSocket was refused; polling goes on. */
+  /** A transport was refused; another goes on. */
   fallback: (notice: { from: TransportName; to: TransportName; error: ConnectionError }) => void;
   reconnecting: (attempt: number, delayMs: number) => void;
   reconnect_attempt: (attempt: number) => void;
@@ -204,6 +214,9 @@ export interface Stats {
   bytesOut: number;
   messagesIn: number;
   messagesOut: number;
+  /** Of the messages, those that travelled as datagrams. */
+  datagramsIn: number;
+  datagramsOut: number;
 }
 
 export class Manager extends Emitter<ManagerEvents> {
@@ -212,7 +225,7 @@ export class Manager extends Emitter<ManagerEvents> {
   readonly opts: Required<Pick<ManagerOptions, "transports" | "timeout">> & ManagerOptions;
   readonly phase: "closed" | "opening" | "open" | "waiting";
   readonly stats: Stats;
-  readonly engine: { readonly transport: { readonly name: TransportName }; readonly congested: boolean; close(): void } | undefined;
+  readonly engine: { readonly transport: { readonly name: TransportName }; readonly congested: boolean; readonly datagrams: boolean; close(): void } | undefined;
   socket(nsp: string, opts?: SocketOptions): Socket;
   open(done?: (error?: ConnectionError) => void): this;
   connect(done?: (error?: ConnectionError) => void): this;

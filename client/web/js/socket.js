@@ -83,6 +83,8 @@ export class Socket extends Emitter {
     const ack = typeof args.at(-1) === "function" ? args.pop() : undefined;
     const packet = { type: EVENT, data: [name, ...args] };
     const online = this.connected && !this.io.engine?.expired;
+    // Who wants an answer wants it to arrive.
+    if (flags.volatile && online && !ack && this.io.engine.datagrams && this.#throw(packet)) return this;
     const skip = flags.volatile && (!online || this.io.engine.congested);
     if (skip && !ack) return this;
     const refusal = this.#refusal(ack);
@@ -134,6 +136,13 @@ export class Socket extends Emitter {
     const ack = this.acks.get(packet.id);
     this.acks.delete(packet.id);
     if (ack?.withError) guarded(ack, this, [error]);
+  }
+
+  /** Sends what may be lost as a datagram. False: it is too large for one. */
+  #throw(packet) {
+    const thrown = this.io._throw(encode({ ...packet, nsp: this.nsp }));
+    if (thrown) for (const fn of this.#any.out) guarded(fn, this, packet.data);
+    return thrown;
   }
 
   #packet(packet) {
@@ -287,10 +296,10 @@ export class Socket extends Emitter {
     }
   }
 
-  _packet({ type, id, data }) {
+  _packet({ type, id, data }, alone) {
     if (!this.active) return;
     if (type === CONNECT) this.#welcome(data);
-    else if (type === EVENT) this.#event(data, id);
+    else if (type === EVENT) this.#event(data, id, alone);
     else if (type === ACK) this.#answer(id, data);
     else if (type === DISCONNECT) this.#leave("io server disconnect");
     else if (type === CONNECT_ERROR) {
@@ -320,7 +329,7 @@ export class Socket extends Emitter {
     if (attempts) this._stage("reconnect", attempts);
   }
 
-  #event(args, id) {
+  #event(args, id, alone) {
     if (id !== undefined) {
       let answered = false;
       args.push((...data) => {
@@ -330,15 +339,15 @@ export class Socket extends Emitter {
       });
     }
     // Recovery replays what was missed before CONNECT's answer; the same bound as for sending.
-    if (this.connected) this.#deliver(args);
-    else if (this.receiveBuffer.length < BUFFER_MAX) this.receiveBuffer.push(args);
+    if (this.connected) this.#deliver(args, alone);
+    else if (!alone && this.receiveBuffer.length < BUFFER_MAX) this.receiveBuffer.push(args);
   }
 
-  #deliver(args) {
+  #deliver(args, alone) {
     for (const fn of this.#any.in) guarded(fn, this, args);
     this._fire(...args);
     const last = args.at(-1);
-    if (this.#pid && typeof last === "string") this.#offset = last;
+    if (this.#pid && !alone && typeof last === "string") this.#offset = last;
   }
 
   #answer(id, data) {

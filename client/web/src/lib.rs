@@ -78,6 +78,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "ringside.js",
     "socket.js",
     "websocket.js",
+    "webtransport.js",
 ];
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {

@@ -13,6 +13,10 @@ use flate2::{Compression, write::GzEncoder};
 /// The stock client is 12.9 kB minified (ESM), 14.8 kB (UMD).
 const GZIPPED_BYTES_MAX: usize = 14_000;
 
+/// What only pages that name WebTransport load, and its bound.
+const LATER: &str = "webtransport.js";
+const LATER_BYTES_MAX: usize = 2_500;
+
 fn gzipped(bytes: &[u8]) -> usize {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
@@ -65,6 +69,7 @@ fn the_client_without_game_extras_is_small() {
         asset.path.ends_with(".js")
             && !asset.path.starts_with("game/")
             && asset.path != ringside_web::CLASSIC
+            && asset.path != LATER
     });
     let sizes: Vec<(&str, usize)> = modules
         .map(|asset| (asset.path, gzipped(&asset.bytes)))
@@ -72,6 +77,9 @@ fn the_client_without_game_extras_is_small() {
     let sum: usize = sizes.iter().map(|(_, size)| size).sum();
     println!("{sum} bytes gzipped: {sizes:?}");
     assert!(sum <= GZIPPED_BYTES_MAX, "{sum} bytes: {sizes:?}");
+    let later = gzipped(&ringside_web::asset(LATER).unwrap().bytes);
+    println!("{later} bytes gzipped: {LATER}");
+    assert!(later <= LATER_BYTES_MAX, "{later} bytes: {LATER}");
 }
 
 #[test]

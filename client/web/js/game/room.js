@@ -148,7 +148,9 @@ export class RoomClient extends Emitter {
     const ack = decoder.acknowledgement;
     const repeat = ack && this.clock() - this.#sentAt >= REPEAT_MS;
     if (!this.inputs.unsent && ack?.newest === this.#acked && !repeat) return false;
-    socket.emit("i", this.inputs.packet({ ack, view: this.view ?? this.pace.tick ?? 0 }));
+    // What may be lost says again what was not heard of, so nothing has to wait for it.
+    const redundant = !!socket.io?.engine?.datagrams;
+    (redundant ? socket.volatile : socket).emit("i", this.inputs.packet({ ack, view: this.view ?? this.pace.tick ?? 0, redundant }));
     this.#acked = ack?.newest;
     this.#sentAt = this.clock();
     return true;
