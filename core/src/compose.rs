@@ -30,15 +30,54 @@ pub(crate) struct Composed {
     pub(crate) end: u32,
     pub(crate) tag: u8,
     pub(crate) class: Class,
+    /// The next one belongs to the same delivery.
+    pub(crate) more: bool,
 }
 
 impl Composed {
-    pub(crate) fn message<'a>(&self, bytes: &'a [u8]) -> Message<'a> {
+    fn message<'a>(&self, bytes: &'a [u8]) -> Message<'a> {
         Message {
             wire: &bytes[self.start as usize..self.end as usize],
             header_len: (self.payload - self.start) as usize,
             tag: self.tag,
         }
+    }
+}
+
+/// The messages of one delivery, and the turn's bytes in which they lie one behind the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Together<'a> {
+    messages: &'a [Composed],
+    bytes: &'a [u8],
+}
+
+impl<'a> Together<'a> {
+    /// The deliveries that these messages are.
+    pub(crate) fn split(
+        messages: &'a [Composed],
+        bytes: &'a [u8],
+    ) -> impl Iterator<Item = Together<'a>> {
+        messages
+            .split_inclusive(|message| !message.more)
+            .map(move |messages| Together { messages, bytes })
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        // There is at least one; they are all of one class.
+        self.messages.first().map_or(Class::Reliable, |it| it.class)
+    }
+
+    pub(crate) fn wire(&self) -> &'a [u8] {
+        match self.messages {
+            [first, .., last] => &self.bytes[first.start as usize..last.end as usize],
+            [only] => only.message(self.bytes).wire,
+            [] => &[],
+        }
+    }
+
+    pub(crate) fn messages(&self) -> impl Iterator<Item = Message<'a>> {
+        let bytes = self.bytes;
+        self.messages.iter().map(move |it| it.message(bytes))
     }
 }
 
@@ -65,6 +104,17 @@ impl Outbox<'_> {
             end,
             tag,
             class,
+            more: false,
         });
+    }
+
+    /// Makes one delivery of the messages that `write` adds, all of one class: what becomes of one becomes of all.
+    pub fn together(&mut self, write: impl FnOnce(&mut Self)) {
+        let from = self.messages.len();
+        write(self);
+        let added = &mut self.messages[from..];
+        if let Some((_, before)) = added.split_last_mut() {
+            before.iter_mut().for_each(|message| message.more = true);
+        }
     }
 }

@@ -107,12 +107,21 @@ impl Frame {
         Self(self.0.copy())
     }
 
-    /// A frame of one message that lies elsewhere.
-    pub(crate) fn copy_of(message: &Message<'_>) -> Self {
-        let header = &message.wire[..message.header_len];
-        let mut builder = FrameBuilder::with_capacity(header.len(), message.payload().len());
-        bytes::BufMut::put_slice(&mut builder, message.payload());
-        builder.finish(header, message.tag)
+    /// A frame of messages that lie elsewhere; there is at least one.
+    pub(crate) fn copy_of<'m>(mut messages: impl Iterator<Item = Message<'m>>) -> Self {
+        let first = messages.next().unwrap_or(Message {
+            wire: &[],
+            header_len: 0,
+            tag: 0,
+        });
+        let header = &first.wire[..first.header_len];
+        let mut builder = FrameBuilder::with_capacity(header.len(), first.payload().len());
+        bytes::BufMut::put_slice(&mut builder, first.payload());
+        for message in messages {
+            let header = &message.wire[..message.header_len];
+            builder.attach(header, message.payload(), message.tag);
+        }
+        builder.finish(header, first.tag)
     }
 
     /// References held to this frame now. For tests and statistics: it is out of date at once.

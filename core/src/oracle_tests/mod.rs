@@ -39,8 +39,12 @@ struct Composer {
 impl Compose for Composer {
     fn compose(&self, conn: ConnId, outbox: &mut Outbox<'_>) {
         for (class, bytes) in composed(conn, self.tag) {
-            let (header, rest) = bytes.split_at(1);
-            outbox.message(class, 0, header, [&rest[..1], &rest[1..]]);
+            outbox.together(|outbox| {
+                for message in bytes.chunks(4) {
+                    let (header, rest) = message.split_at(1);
+                    outbox.message(class, 0, header, [&rest[..1], &rest[1..]]);
+                }
+            });
         }
     }
 }

@@ -72,14 +72,18 @@ impl Do {
     }
 }
 
-/// What a composer of the tests writes for a connection: nothing, one message, or two.
+/// What a composer of the tests writes for a connection: nothing, one message, two, or two that stay together
+/// (which are twice as long).
 pub(super) fn composed(conn: ConnId, tag: u8) -> Vec<(Class, Vec<u8>)> {
     let class = |n: usize| match (conn.slot() + n) % 2 {
         0 => Class::Reliable,
         _ => Class::Volatile,
     };
     let bytes = |n: usize| vec![tag, conn.slot() as u8, n as u8, 0xcc];
-    (0..conn.slot() % 3).map(|n| (class(n), bytes(n))).collect()
+    match conn.slot() % 4 {
+        3 => vec![(class(0), [bytes(0), bytes(1)].concat())],
+        count => (0..count).map(|n| (class(n), bytes(n))).collect(),
+    }
 }
 
 /// One sender's way to one shard.

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::{
     class::Class,
-    compose::Composed,
+    compose::{Composed, Together},
     frame::{Frame, Message},
     sink::{Messages, RUN_BYTES_MAX},
 };
@@ -33,14 +33,14 @@ pub(crate) enum Item {
 /// One delivery of a run.
 pub(crate) enum Unit<'a> {
     Frame(&'a Frame),
-    Composed(Message<'a>),
+    Composed(Together<'a>),
 }
 
 impl Unit<'_> {
     pub(crate) fn wire(&self) -> &[u8] {
         match self {
             Unit::Frame(frame) => frame.wire(),
-            Unit::Composed(message) => message.wire,
+            Unit::Composed(together) => together.wire(),
         }
     }
 
@@ -48,7 +48,7 @@ impl Unit<'_> {
     pub(crate) fn copy(&self) -> Frame {
         match self {
             Unit::Frame(frame) => frame.copy(),
-            Unit::Composed(message) => Frame::copy_of(message),
+            Unit::Composed(together) => Frame::copy_of(together.messages()),
         }
     }
 }
@@ -139,11 +139,8 @@ impl Turn {
                 }
             }
             Item::Composed(messages) => {
-                for composed in &self.composed[messages.start as usize..messages.end as usize] {
-                    each(
-                        composed.class,
-                        Unit::Composed(composed.message(&self.composed_bytes)),
-                    );
+                for together in self.together(messages) {
+                    each(together.class(), Unit::Composed(together));
                 }
             }
         }
@@ -153,8 +150,13 @@ impl Turn {
     pub(crate) fn units(&self, item: u32) -> u64 {
         match &self.items[item as usize] {
             Item::Frames { frames, .. } => frames.len() as u64,
-            Item::Composed(messages) => messages.len() as u64,
+            Item::Composed(messages) => self.together(messages).count() as u64,
         }
+    }
+
+    fn together(&self, messages: &Range<u32>) -> impl Iterator<Item = Together<'_>> {
+        let messages = &self.composed[messages.start as usize..messages.end as usize];
+        Together::split(messages, &self.composed_bytes)
     }
 
     pub(crate) fn clear(&mut self) {
@@ -187,7 +189,7 @@ impl Messages for Unit<'_> {
     fn for_each(&self, each: &mut dyn FnMut(Message<'_>)) {
         match self {
             Unit::Frame(frame) => frame.messages().for_each(each),
-            Unit::Composed(message) => each(*message),
+            Unit::Composed(together) => together.messages().for_each(each),
         }
     }
 }

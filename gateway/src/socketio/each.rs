@@ -4,9 +4,9 @@
 //! [`EachBytes`] is asked in the shard's turn, for each member of the room, and its parts go straight into
 //! the turn's memory: one descriptor a shard, no allocation a client.
 //!
-//! The event is an ordinary binary event of Socket.IO, so it is two messages, text and bytes. Losing one of
-//! them would break the stream, therefore they are always `Reliable`: whoever sends often bounds what is in
-//! flight by its receivers' own acknowledgements.
+//! The event is an ordinary binary event of Socket.IO, so it is two messages, text and bytes, which stay together: one
+//! is lost with the other, or neither. `Reliable` is for streams: whoever sends often bounds what is in flight by its
+//! receivers' own acknowledgements. `Volatile` is for those with datagrams who can do with a loss.
 
 use std::sync::Arc;
 
@@ -24,12 +24,13 @@ use crate::{
 ///
 /// Runs on the shards' threads, within their turns: it must neither block nor be slow.
 pub trait EachBytes: Send + Sync {
-    /// Calls `send` with the length and the pieces of `member`'s bytes; without a call it gets nothing.
+    /// Calls `send` with what may become of `member`'s bytes, their length and their pieces; without a call it gets
+    /// nothing.
     fn each(&self, member: ConnId, send: &mut SendPieces<'_>);
 }
 
-/// Takes the length and the pieces of one member's bytes.
-pub type SendPieces<'s> = dyn FnMut(usize, &mut dyn Iterator<Item = &[u8]>) + 's;
+/// Takes the class, the length and the pieces of one member's bytes.
+pub type SendPieces<'s> = dyn FnMut(Class, usize, &mut dyn Iterator<Item = &[u8]>) + 's;
 
 /// An event without its bytes, made once, and who knows them.
 pub(crate) struct ComposedEvent {
@@ -79,27 +80,28 @@ impl ComposedEvent {
 
 impl Compose for ComposedEvent {
     fn compose(&self, conn: ConnId, outbox: &mut Outbox<'_>) {
-        self.each.each(conn, &mut |len, pieces| match &self.around {
-            Around::Json { frame } => {
-                // The text alone: the empty bytes it was made with stand behind it.
-                if let Some(text) = frame.messages().next() {
-                    let (header, text) = text.wire.split_at(text.header_len);
-                    outbox.message(Class::Reliable, TEXT, header, [text]);
+        self.each
+            .each(conn, &mut |class, len, pieces| match &self.around {
+                Around::Json { frame } => outbox.together(|outbox| {
+                    // The text alone: the empty bytes it was made with stand behind it.
+                    if let Some(text) = frame.messages().next() {
+                        let (header, text) = text.wire.split_at(text.header_len);
+                        outbox.message(class, TEXT, header, [text]);
+                    }
+                    let header = ws::server_header(OpCode::Binary, len);
+                    outbox.message(class, BINARY, &header, pieces);
+                }),
+                Around::Msgpack { before, after } => {
+                    // Copied together: here the bytes stand in the middle of a message.
+                    let mut packet = Vec::with_capacity(before.len() + 5 + len + after.len());
+                    packet.extend_from_slice(before);
+                    packet.push(BYTES);
+                    packet.extend_from_slice(&(len as u32).to_be_bytes());
+                    pieces.for_each(|piece| packet.extend_from_slice(piece));
+                    packet.extend_from_slice(after);
+                    let header = ws::server_header(OpCode::Binary, packet.len());
+                    outbox.message(class, BINARY, &header, [&packet[..]]);
                 }
-                let header = ws::server_header(OpCode::Binary, len);
-                outbox.message(Class::Reliable, BINARY, &header, pieces);
-            }
-            Around::Msgpack { before, after } => {
-                // Copied together: here the bytes stand in the middle of a message.
-                let mut packet = Vec::with_capacity(before.len() + 5 + len + after.len());
-                packet.extend_from_slice(before);
-                packet.push(BYTES);
-                packet.extend_from_slice(&(len as u32).to_be_bytes());
-                pieces.for_each(|piece| packet.extend_from_slice(piece));
-                packet.extend_from_slice(after);
-                let header = ws::server_header(OpCode::Binary, packet.len());
-                outbox.message(Class::Reliable, BINARY, &header, [&packet[..]]);
-            }
-        });
+            });
     }
 }

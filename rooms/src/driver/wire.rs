@@ -4,7 +4,10 @@
 //! shared blocks; events are encoded once. What cannot be sent is logged: it is a fault of the server, which
 //! a room cannot mend.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use ringside_gateway::{
     Ack, Class, ConnId, EachBytes, EmitError, Publisher, Room as Members, SendPieces, Socket,
@@ -25,6 +28,8 @@ pub(crate) struct Sockets {
     pub(crate) acks: HashMap<ClientId, Ack>,
     /// Clients the room is done with since they were last taken.
     pub(crate) dismissed: Vec<ClientId>,
+    /// Clients whose frames may be lost.
+    lossy: HashSet<ClientId>,
     sending: Vec<Arc<TickFrames>>,
 }
 
@@ -35,6 +40,7 @@ impl Sockets {
             clients: HashMap::new(),
             acks: HashMap::new(),
             dismissed: Vec::new(),
+            lossy: HashSet::new(),
             sending: Vec::new(),
         }
     }
@@ -43,14 +49,15 @@ impl Sockets {
 /// The frames of a tick, and whose they are, by connection.
 struct TickFrames {
     frames: FrameSet,
-    whose: Vec<(ConnId, FrameIndex)>,
+    whose: Vec<(ConnId, FrameIndex, Class)>,
 }
 
 impl EachBytes for TickFrames {
     fn each(&self, member: ConnId, send: &mut SendPieces<'_>) {
-        if let Ok(at) = self.whose.binary_search_by_key(&member, |(conn, _)| *conn) {
-            let (_, frame) = self.whose[at];
+        if let Ok(at) = self.whose.binary_search_by_key(&member, |(conn, ..)| *conn) {
+            let (_, frame, class) = self.whose[at];
             send(
+                class,
                 self.frames.frame_bytes(frame),
                 &mut self.frames.pieces(frame),
             );
@@ -92,6 +99,7 @@ impl Outlet for Wire<'_> {
 
     fn dismiss(&mut self, client: ClientId, why: Option<Goodbye>) {
         self.sockets.acks.remove(&client);
+        self.sockets.lossy.remove(&client);
         self.sockets.dismissed.push(client);
         let Some(socket) = self.sockets.clients.remove(&client) else {
             return;
@@ -126,6 +134,7 @@ impl Outlet for Wire<'_> {
             members,
             clients,
             sending,
+            lossy,
             ..
         } = &mut *self.sockets;
         // The oldest is done with, if no shard holds it any more: its memory serves again.
@@ -142,10 +151,15 @@ impl Outlet for Wire<'_> {
             None => (None, Vec::new()),
         };
         by_conn.clear();
-        let conn =
-            |(client, frame): &(ClientId, FrameIndex)| Some((clients.get(client)?.conn(), *frame));
+        let conn = |(client, frame): &(ClientId, FrameIndex)| {
+            let class = match lossy.contains(client) {
+                true => Class::Volatile,
+                false => Class::Reliable,
+            };
+            Some((clients.get(client)?.conn(), *frame, class))
+        };
         by_conn.extend(whose.iter().filter_map(conn));
-        by_conn.sort_unstable_by_key(|(conn, _)| *conn);
+        by_conn.sort_unstable_by_key(|(conn, ..)| *conn);
         let tick = Arc::new(TickFrames {
             frames,
             whose: by_conn,
@@ -156,6 +170,13 @@ impl Outlet for Wire<'_> {
         sending.push(tick.clone());
         log(self.publisher.emit_each(members, "s", tick));
         used
+    }
+
+    fn lossy(&mut self, client: ClientId, lossy: bool) {
+        match lossy {
+            true => self.sockets.lossy.insert(client),
+            false => self.sockets.lossy.remove(&client),
+        };
     }
 
     fn frame(&mut self, client: ClientId, frame: &[u8]) {

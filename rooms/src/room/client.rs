@@ -9,14 +9,14 @@ use ringside_netcode::{
     interest::View,
     link::Link,
     replay::Recorder,
-    snapshot::Viewer,
+    snapshot::{Delivery, Viewer},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
     RoomOptions,
-    intake::PacketRate,
+    intake::{Acked, PacketRate},
     options::Weather,
     outlet::{ClientId, Outlet, To, Urgency},
 };
@@ -111,6 +111,9 @@ pub(super) struct Client {
     pub links: Option<Box<Links>>,
 }
 
+/// Bytes of a frame that is to be a datagram: what the event around it leaves of 1,000, with room for a namespace's
+/// name.
+const DATAGRAM_FRAME_BYTES: usize = 920;
 /// Keyframes a second that a client is given: each is a whole state.
 const KEYFRAMES_PER_SECOND: u32 = 4;
 
@@ -122,6 +125,19 @@ impl Client {
             keyframes: PacketRate::new(KEYFRAMES_PER_SECOND),
             links: None,
         }
+    }
+
+    /// It has frames. By the form of its acknowledgement it says whether they come as datagrams, and so
+    /// whether it can do with some being lost.
+    pub fn acknowledge(&mut self, acked: Acked, at: Duration, out: &mut impl Outlet) {
+        let (delivery, bytes) = match acked.lossy {
+            true => (Delivery::Datagram, DATAGRAM_FRAME_BYTES),
+            false => (Delivery::Ordered, usize::MAX),
+        };
+        if self.viewer.deliver(delivery, bytes) {
+            out.lossy(self.id, acked.lossy);
+        }
+        self.viewer.acknowledge(acked.newest, acked.earlier, at);
     }
 }
 

@@ -122,6 +122,8 @@ impl IntakeCounters {
 pub(crate) struct Acked {
     pub(crate) newest: u16,
     pub(crate) earlier: u32,
+    /// It names frames one by one, as clients do whose frames come as datagrams.
+    pub(crate) lossy: bool,
 }
 
 /// A packet that was not used.
@@ -134,9 +136,14 @@ pub(crate) enum Unusable {
 /// What a packet acknowledges, for those whose inputs do not count.
 pub(crate) fn acknowledgement<I: Input + Replicate + PartialEq>(bytes: &[u8]) -> Option<Acked> {
     let packet = InputPacket::<Wired<I>>::read(bytes).ok()?;
+    acked(packet.ack, packet.ack_bits)
+}
+
+fn acked(newest: Option<u16>, earlier: Option<u32>) -> Option<Acked> {
     Some(Acked {
-        newest: packet.ack?,
-        earlier: packet.ack_bits.unwrap_or(0),
+        newest: newest?,
+        earlier: earlier.unwrap_or(0),
+        lossy: earlier.is_some(),
     })
 }
 
@@ -184,10 +191,7 @@ impl<I: Input + Replicate + PartialEq> Intake<I> {
                 self.counters.implausible += 1;
             }
         }
-        Ok(packet.ack.map(|newest| Acked {
-            newest,
-            earlier: packet.ack_bits.unwrap_or(0),
-        }))
+        Ok(acked(packet.ack, packet.ack_bits))
     }
 
     /// One input for a tick; `behind`: sixteenths of a tick by which the picture was older than it.

@@ -254,7 +254,7 @@ impl<G: Game> Room<G> {
 
     fn read_packet(&mut self, client: ClientId, bytes: &[u8], at: Duration, out: &mut impl Outlet) {
         let Some(&id) = self.by_client.get(&client) else {
-            return self.spectator_packet(client, bytes, at);
+            return self.spectator_packet(client, bytes, at, out);
         };
         let Some(seat) = self.seats.get_mut(&id) else {
             return;
@@ -264,7 +264,7 @@ impl<G: Game> Room<G> {
         match seat.intake.packet(bytes, self.next, at, plausible) {
             Ok(acked) => {
                 if let (Some(acked), Presence::Here(client)) = (acked, &mut seat.presence) {
-                    client.viewer.acknowledge(acked.newest, acked.earlier, at);
+                    client.acknowledge(acked, at, out);
                 }
             }
             Err(Unusable::Flood) => {}
@@ -282,7 +282,13 @@ impl<G: Game> Room<G> {
         }
     }
 
-    fn spectator_packet(&mut self, client: ClientId, bytes: &[u8], at: Duration) {
+    fn spectator_packet(
+        &mut self,
+        client: ClientId,
+        bytes: &[u8],
+        at: Duration,
+        out: &mut impl Outlet,
+    ) {
         let Some(spectator) = self.spectators.get_mut(&client) else {
             self.counters.of_strangers += 1;
             return;
@@ -293,10 +299,7 @@ impl<G: Game> Room<G> {
         };
         match &mut spectator.delayed {
             Some(delayed) => delayed.acknowledge(acked.newest, at),
-            None => spectator
-                .client
-                .viewer
-                .acknowledge(acked.newest, acked.earlier, at),
+            None => spectator.client.acknowledge(acked, at, out),
         }
     }
 

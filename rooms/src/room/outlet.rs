@@ -56,6 +56,11 @@ pub trait Outlet {
     /// The frames of a tick, each for one shared client. Returns a set to be used again, if there is one.
     fn frames(&mut self, frames: FrameSet, whose: &[(ClientId, FrameIndex)]) -> Option<FrameSet>;
 
+    /// From now on the client's [`frames`](Self::frames) may be lost, or no longer. At first they may not.
+    fn lossy(&mut self, client: ClientId, lossy: bool) {
+        let _ = (client, lossy);
+    }
+
     /// A frame for a client that is not shared.
     fn frame(&mut self, client: ClientId, frame: &[u8]);
 

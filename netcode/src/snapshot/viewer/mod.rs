@@ -41,6 +41,15 @@ pub enum Delivery {
     Datagram,
 }
 
+impl Delivery {
+    fn loss(self) -> Loss {
+        match self {
+            Delivery::Ordered => Loss::Never,
+            Delivery::Datagram => Loss::Possible,
+        }
+    }
+}
+
 /// A client's settings.
 #[derive(Clone, Copy, Debug)]
 pub struct ViewerConfig {
@@ -141,27 +150,40 @@ pub struct Viewer {
     header: BitWriter,
     flow: Flow,
     budget: Option<ByteBudget>,
+    /// Bytes of a frame, unless its first cell alone is larger.
+    frame_bytes: usize,
     stats: ViewerStats,
 }
 
 impl Viewer {
     /// A client that knows nothing yet.
     pub fn new(config: ViewerConfig) -> Self {
-        let loss = match config.delivery {
-            Delivery::Ordered => Loss::Never,
-            Delivery::Datagram => Loss::Possible,
-        };
         Viewer {
             config,
             records: Records::default(),
             queue: Queue::default(),
             header: BitWriter::new(),
-            flow: Flow::new(loss, config.interval),
+            flow: Flow::new(config.delivery.loss(), config.interval),
+            frame_bytes: usize::MAX,
             budget: config
                 .budget
                 .map(|(rate, envelope)| ByteBudget::new(rate, envelope)),
             stats: ViewerStats::default(),
         }
+    }
+
+    /// Has frames reach the client in another way from now on, with at most `frame_bytes` where the cells
+    /// allow it: one cell that alone is larger goes by itself. Says whether that is a change. Then what is on its way
+    /// counts as lost, and the next frame starts from nothing.
+    pub fn deliver(&mut self, delivery: Delivery, frame_bytes: usize) -> bool {
+        self.frame_bytes = frame_bytes;
+        if self.config.delivery == delivery {
+            return false;
+        }
+        self.config.delivery = delivery;
+        self.flow = Flow::new(delivery.loss(), self.config.interval);
+        self.records.forget();
+        true
     }
 
     /// What happened so far.
@@ -248,12 +270,13 @@ impl Viewer {
     /// What may be sent now.
     fn allowance(&mut self, now: Duration) -> Allowance {
         let most = self.config.frame_bytes_max;
+        let paced = most.min(self.frame_bytes);
         match &mut self.budget {
-            None => Allowance { paced: most, most },
+            None => Allowance { paced, most },
             Some(budget) => {
                 let granted = budget.available(now);
                 Allowance {
-                    paced: granted.paced.min(most),
+                    paced: granted.paced.min(paced),
                     most: granted.most.min(most),
                 }
             }
