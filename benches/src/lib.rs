@@ -12,3 +12,4 @@ pub mod page;
 pub mod ratio;
 pub mod snapshot;
 pub mod stage;
+pub mod trust;

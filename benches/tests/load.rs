@@ -50,6 +50,7 @@ fn plan(address: SocketAddr, protocol: Protocol, work: Work, pace: Pace) -> Plan
         burst: 1,
         payload: 32,
         swallowed: false,
+        volatile: false,
         settle: Duration::ZERO,
         warm_up: Duration::from_millis(50),
         duration: Duration::from_millis(300),

@@ -37,6 +37,7 @@ enum Chore {
     Bench(chores::bench::Args),
     Rivals(chores::rivals::Args),
     Conformance(chores::conformance::Args),
+    Loss(chores::loss::Args),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Chore::Bench(args) => chores::bench::run(&repo, &args),
         Chore::Rivals(args) => chores::rivals::run(&repo, &args),
         Chore::Conformance(args) => chores::conformance::run(&repo, &args),
+        Chore::Loss(args) => chores::loss::run(&repo, &args),
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Plan {
     pub payload: usize,
     /// The server swallows broadcasts: they count as delivered, and echoes tell when it is through.
     pub swallowed: bool,
+    /// Broadcasts may be lost.
+    pub volatile: bool,
     /// Quiet between the last connection and the first message.
     pub settle: Duration,
     /// Work that is not measured.

@@ -141,12 +141,13 @@ impl Worker {
     /// A burst of broadcasts, from the first connection that lives.
     fn broadcast(&mut self, swarm: &mut Swarm, due: Instant) {
         self.stamp(due, '0');
+        let event = if self.plan.volatile { "v" } else { "b" };
         let Some(mut peer) = self.joined.first().and_then(|id| swarm.peer(*id)) else {
             return;
         };
         for _ in 0..self.plan.burst {
             // The text is a plain string: it always has a form.
-            let _ = utter(&mut peer, &self.plan, "b", &self.text);
+            let _ = utter(&mut peer, &self.plan, event, &self.text);
             self.sent += 1;
             self.due += self.joined.len() as u64;
         }

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod conformance;
 pub mod fuzz;
+pub mod loss;
 pub mod rivals;
 pub mod test;
 pub mod tidy;

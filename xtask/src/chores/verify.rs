@@ -19,7 +19,7 @@ use crate::steps::{Cmd, Step};
 /// That is: all of `cargo xtask test`, then documentation built with warnings denied, stock clients behind
 /// nginx and haproxy, a thousand hostile peers, models of the core and its stress tests under the thread
 /// sanitizer, the codecs against other people's, their coverage, a million snapshots, two million simulated rooms, a
-/// rival's encoder beside ours, Autobahn's cases, and fuzzing.
+/// rival's encoder beside ours, Autobahn's cases, a network that loses packets, and fuzzing.
 /// Takes the same options as `test` and reports in the same way. Run it before a release, and
 /// before a change that touches more than one folder is called done.
 #[derive(Debug, clap::Args)]
@@ -261,6 +261,15 @@ fn steps(repo: &Repo) -> Vec<Step> {
                 .counted_by(Runner::Plain),
         ],
     ));
+    steps.push(
+        Step::commands(
+            "loss",
+            "snapshots over datagrams beside a WebSocket's, through a network that drops every twentieth packet",
+            vec![Cmd::new("cargo", ["xtask", "loss"]).counted_by(Runner::Plain)],
+        )
+        .after(&["build"])
+        .deadline(Duration::from_secs(30 * 60)),
+    );
     steps.push(
         Step::commands(
             "fuzz",

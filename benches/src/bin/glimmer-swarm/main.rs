@@ -5,24 +5,29 @@
 //! cargo run --release -p ringside-benches --bin glimmer-swarm -- http://127.0.0.1:3000 --players 400 --pid PID
 //! ```
 //!
-//! Each player joins by itself, decodes every frame, acknowledges it, and sends 30 packets of two inputs a second, as a
-//! page does. Promises: gaps are those between frames as they were read, of all players, after the warm-up; a frame that
+//! With `--over quic` they play over QUIC: snapshots come, and inputs go, as datagrams, on the same port. Each player
+//! joins by itself, decodes every frame, acknowledges it, and sends 30 packets of two inputs a second, as a
+//! page does. Promises: gaps are those between frames that could be used, as they were read, of all players, after the warm-up; a frame that
 //! cannot be decoded is counted. Leaves out: prediction, pictures, and how well anybody plays.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::{SocketAddr, ToSocketAddrs},
     process::ExitCode,
     time::{Duration, Instant},
 };
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use game_demo::{
     map::Map,
     rules::random::Random,
     seen::{Piloted, PuckInput},
 };
-use ringside_client::swarm::{Ended, Id, Message, Peer, Protocol, Script, Settings, Swarm};
+use ringside_benches::trust::CertHash;
+use ringside_client::{
+    swarm::{Ended, Id, Message, Peer, Protocol, Script, Settings, Swarm},
+    trust_hashes,
+};
 use ringside_rooms::{
     Tick,
     ringside_netcode::{
@@ -40,6 +45,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const PACKET_EVERY: Duration = Duration::from_micros(1_000_000 / 30);
 /// Connections started a second: a server accepts so many without a queue.
 const RAMP_PER_SECOND: u32 = 400;
+/// Reasons that are told.
+const REASONS_MAX: u32 = 8;
+/// Inputs that a packet repeats where packets may be lost: those of the two before it.
+const REPEATED: usize = 4;
 /// Interval of snapshots; a gap is late beyond one and a half.
 const INTERVAL: Duration = Duration::from_millis(50);
 
@@ -61,6 +70,18 @@ struct Cli {
     /// The server's process, to tell its CPU time (Linux)
     #[arg(long)]
     pid: Option<u32>,
+    /// What the players play over
+    #[arg(long, value_enum, default_value = "websocket")]
+    over: Over,
+    /// The SHA-256 of the certificate to trust over QUIC, in hexadecimal, as game-demo and gen-cert print it
+    #[arg(long, value_name = "HEX")]
+    cert_hash: Option<CertHash>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Over {
+    Websocket,
+    Quic,
 }
 
 /// What came of it.
@@ -90,6 +111,8 @@ struct Player {
     seq: u16,
     target: Option<Tick>,
     next_packet: Instant,
+    /// The last inputs, newest first: datagrams repeat them.
+    inputs: VecDeque<PuckInput>,
 }
 
 /// All players.
@@ -116,6 +139,7 @@ impl Script for Players {
             seq: 0,
             target: None,
             next_packet: peer.now() + spread,
+            inputs: VecDeque::new(),
         };
         self.all.insert(id, player);
         let name = format!("swarm {}", id.0);
@@ -127,17 +151,15 @@ impl Script for Players {
         let (Message::Binary(frame), Some(player)) = (message, self.all.get_mut(&peer.id())) else {
             return;
         };
-        let now = peer.now();
-        if self.measuring {
-            self.bytes += frame.len() as u64;
-            if let Some(last) = player.last_frame {
-                self.gaps_us
-                    .push((now - last).as_micros().min(u128::from(u32::MAX)) as u32);
-            }
-        }
-        player.last_frame = Some(now);
+        self.bytes += frame.len() as u64 * u64::from(self.measuring);
         match player.decoder.read(frame) {
-            Ok(_) => {}
+            Ok(_) => {
+                let last = player.last_frame.replace(peer.now());
+                if let Some(last) = last.filter(|_| self.measuring) {
+                    let gap = (peer.now() - last).as_micros();
+                    self.gaps_us.push(gap.min(u128::from(u32::MAX)) as u32);
+                }
+            }
             Err(FrameError::MissingBaseline { .. }) => {
                 self.missing += 1;
                 let _ = peer.emit("k", &());
@@ -147,15 +169,18 @@ impl Script for Players {
         }
     }
 
-    fn ended(&mut self, id: Id, _: Ended) {
+    fn ended(&mut self, id: Id, why: Ended) {
         self.ended += 1;
+        if self.ended <= REASONS_MAX {
+            eprintln!("glimmer-swarm: player {} ended: {why}", id.0);
+        }
         self.all.remove(&id);
     }
 }
 
 impl Player {
-    /// The packet for two more ticks.
-    fn packet(&mut self, random: &mut Random) -> Option<Vec<u8>> {
+    /// The packet for two more ticks. `lossy`: it repeats the inputs of the two packets before.
+    fn packet(&mut self, random: &mut Random, lossy: bool) -> Option<Vec<u8>> {
         let newest = self.decoder.tick()?;
         // The server is up to three ticks past the newest snapshot, and inputs should be early by some.
         let wanted = newest + 6;
@@ -165,6 +190,10 @@ impl Player {
         } else {
             next
         };
+        if next != target {
+            // They were for other ticks.
+            self.inputs.clear();
+        }
         self.target = Some(target);
         self.seq = self.seq.wrapping_add(2);
         if random.below(20) == 0 {
@@ -177,13 +206,18 @@ impl Player {
             dash: random.below(200) == 0,
             fire: random.below(40) == 0,
         };
+        self.inputs.truncate(if lossy { REPEATED } else { 0 });
+        for _ in 0..2 {
+            self.inputs.push_front(input);
+        }
+        let acknowledged = self.decoder.acknowledgement();
         let packet = InputPacket {
-            ack: self.decoder.acknowledgement().map(|(newest, _)| newest),
-            ack_bits: None,
+            ack: acknowledged.map(|(newest, _)| newest),
+            ack_bits: acknowledged.map(|(_, earlier)| earlier).filter(|_| lossy),
             view: ViewTick::new(newest, 0),
             newest_seq: self.seq,
             newest_target: target.wire(),
-            inputs: vec![Piloted(input); 2],
+            inputs: self.inputs.iter().copied().map(Piloted).collect(),
         };
         let mut out = BitWriter::new();
         packet.write(&mut out);
@@ -214,8 +248,14 @@ fn address(url: &str) -> Result<SocketAddr, String> {
 
 fn run(cli: &Cli) -> Result<Outcome, String> {
     let told = |error: std::io::Error| error.to_string();
-    let mut swarm =
-        Swarm::new(Settings::new(address(&cli.url)?, Protocol::SocketIo)).map_err(told)?;
+    let lossy = cli.over == Over::Quic;
+    let protocol = match cli.over {
+        Over::Websocket => Protocol::SocketIo,
+        Over::Quic => Protocol::Quic,
+    };
+    let mut settings = Settings::new(address(&cli.url)?, protocol);
+    settings.tls = cli.cert_hash.map(|hash| trust_hashes([hash.0]));
+    let mut swarm = Swarm::new(settings).map_err(told)?;
     let mut players = Players {
         layers: Map::new().layers,
         all: HashMap::new(),
@@ -254,9 +294,10 @@ fn run(cli: &Cli) -> Result<Outcome, String> {
             };
             player.next_packet = (player.next_packet + PACKET_EVERY).max(now);
             if let (Some(bytes), Some(mut peer)) =
-                (player.packet(&mut players.random), swarm.peer(id))
+                (player.packet(&mut players.random, lossy), swarm.peer(id))
             {
-                let _ = peer.emit("i", &(bytes::Bytes::from(bytes),));
+                // As a datagram where there are any, and else as ever.
+                let _ = peer.emit_volatile("i", &(bytes::Bytes::from(bytes),));
             }
         }
         swarm

@@ -3,8 +3,14 @@
 use std::{net::ToSocketAddrs, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use ringside_benches::load::{Pace, Plan, Work};
-use ringside_client::swarm::{Protocol, Settings};
+use ringside_benches::{
+    load::{Pace, Plan, Work},
+    trust::CertHash,
+};
+use ringside_client::{
+    swarm::{Protocol, Settings},
+    trust_hashes,
+};
 
 use crate::objective::Objective;
 
@@ -17,6 +23,12 @@ pub(crate) struct Args {
     /// What to speak, if not what the address says
     #[arg(long, value_enum)]
     protocol: Option<Speech>,
+    /// Over QUIC: the SHA-256 of the certificate to trust, in hexadecimal
+    #[arg(long, value_name = "HEX")]
+    cert_hash: Option<CertHash>,
+    /// Broadcasts may be lost: over QUIC they travel as datagrams
+    #[arg(long)]
+    volatile: bool,
     /// How many connections
     #[arg(short = 'n', long, default_value_t = 1000)]
     connections: usize,
@@ -81,6 +93,8 @@ enum Speech {
     Sio,
     /// Socket.IO over long-polling
     Polling,
+    /// Socket.IO over QUIC, with datagrams
+    Quic,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -103,6 +117,7 @@ impl Args {
             (Some(Speech::Ws), _) | (None, "ws") => Protocol::WebSocket,
             (Some(Speech::Sio), _) | (None, "http") => Protocol::SocketIo,
             (Some(Speech::Polling), _) => Protocol::Polling,
+            (Some(Speech::Quic), _) => Protocol::Quic,
             (None, other) => {
                 return Err(format!(
                     "{other}:// is not spoken here; use ws:// or http://"
@@ -122,6 +137,7 @@ impl Args {
             .ok_or_else(|| format!("{host} has no address"))?;
         let mut settings = Settings::new(address, protocol);
         settings.host = host.to_owned();
+        settings.tls = self.cert_hash.map(|hash| trust_hashes([hash.0]));
         if path != "/" {
             settings.path = path.to_owned();
         }
@@ -146,6 +162,7 @@ impl Args {
             burst: self.burst.max(1),
             payload: self.payload,
             swallowed: self.swallowed,
+            volatile: self.volatile,
             settle: seconds("settle", self.settle)?,
             warm_up: seconds("warm-up", self.warm_up)?,
             duration: seconds("duration", self.duration)?,
