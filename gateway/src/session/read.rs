@@ -68,6 +68,16 @@ async fn read(this: Rc<GatewayShard>, conn: ConnId, mut decoder: Decoder, mut le
     }
 }
 
+/// A read that did not fill the buffer has emptied the socket: that is noted without asking the system once more,
+/// which would cost a call for every message. What arrives from now on is a new event, where events tell of changes.
+fn drained(stream: &tokio::net::TcpStream) {
+    if cfg!(target_os = "linux") {
+        let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        // It says what it was told: that there is nothing.
+        let _ = stream.try_io(tokio::io::Interest::READABLE, nothing);
+    }
+}
+
 /// Bytes of a reading task's future.
 #[cfg(test)]
 pub(super) fn future_bytes() -> usize {
@@ -98,7 +108,13 @@ impl GatewayShard {
     fn read_once(self: &Rc<Self>, conn: ConnId, decoder: &mut Decoder) -> Read {
         let mut scratch = self.scratch.borrow_mut();
         let read = match self.local.shard().sink_ref().tcp.stream(conn) {
-            Some(stream) => stream.try_read(&mut scratch),
+            Some(stream) => {
+                let read = stream.try_read(&mut scratch);
+                if matches!(read, Ok(n) if n > 0 && n < scratch.len()) {
+                    drained(stream);
+                }
+                read
+            }
             None => return Read::Over,
         };
         match read {
