@@ -16,7 +16,8 @@
 //! }
 //! ```
 //!
-//! [`swarm`] is another thing: thousands of connections on one thread, for bots and load tests.
+//! [`swarm`] is another thing: thousands of connections on one thread, for bots and load tests. [`game`] is what
+//! players of a game need beside a connection: a clock for inputs, prediction, interpolation.
 //!
 //! # Contract
 //!
@@ -43,6 +44,7 @@ mod emission;
 mod engine;
 mod events;
 mod failure;
+pub mod game;
 mod machine;
 mod manager;
 mod options;

@@ -71,6 +71,34 @@ pub struct Recorder {
 }
 
 impl Recorder {
+    /// What was saved to a file, whole: it is played through once, so that it can be shown to others without
+    /// another look. Nothing is dropped of it until more is recorded.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it.
+    pub fn load(
+        layers: &Layers,
+        config: RecorderConfig,
+        bytes: &[u8],
+    ) -> Result<Self, ReplayError> {
+        let mut replay = Replay::open(layers.clone(), bytes)?;
+        while replay.advance()?.is_some() {}
+        let frame = |entry: &Entry| Recorded {
+            tick: entry.tick,
+            keyframe: entry.keyframe,
+            bytes: bytes[entry.start..entry.end].to_vec(),
+        };
+        let frames: VecDeque<Recorded> = replay.entries.iter().map(frame).collect();
+        let config = RecorderConfig {
+            hz: replay.hz,
+            ..config
+        };
+        let mut recorder = Recorder::new(layers, config);
+        recorder.bytes = frames.iter().map(|frame| frame.bytes.len()).sum();
+        recorder.frames = frames;
+        Ok(recorder)
+    }
+
     /// A recorder of all cells of a world.
     pub fn new(layers: &Layers, config: RecorderConfig) -> Self {
         let mut view = View::new();
@@ -149,6 +177,20 @@ impl Recorder {
     pub fn frames(&self) -> impl DoubleEndedIterator<Item = (Tick, bool, &[u8])> {
         let frames = self.frames.iter();
         frames.map(|frame| (frame.tick, frame.keyframe, &frame.bytes[..]))
+    }
+
+    /// Of these, those up to a tick.
+    pub fn frames_until(&self, tick: Tick) -> impl DoubleEndedIterator<Item = (Tick, bool, &[u8])> {
+        let until = self
+            .frames
+            .partition_point(|frame| !frame.tick.is_newer(tick));
+        let frames = self.frames.range(..until);
+        frames.map(|frame| (frame.tick, frame.keyframe, &frame.bytes[..]))
+    }
+
+    /// Simulation steps a second.
+    pub fn hz(&self) -> u16 {
+        self.config.hz
     }
 
     /// The oldest and the newest tick kept.

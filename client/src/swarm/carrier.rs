@@ -30,12 +30,17 @@ macro_rules! either {
 }
 
 impl Carrier {
-    pub(super) fn connect(id: Id, shared: &mut Shared, registry: &Registry) -> io::Result<Self> {
+    pub(super) fn connect(
+        id: Id,
+        path: &str,
+        shared: &mut Shared,
+        registry: &Registry,
+    ) -> io::Result<Self> {
         #[cfg(feature = "quic")]
         if shared.settings.protocol == super::Protocol::Quic {
             return Quic::connect(id, shared, registry).map(|conn| Self::Quic(Box::new(conn)));
         }
-        Conn::connect(id, shared, registry).map(|conn| Self::Tcp(Box::new(conn)))
+        Conn::connect(id, path, shared, registry).map(|conn| Self::Tcp(Box::new(conn)))
     }
 
     /// Whether the script may speak.

@@ -60,7 +60,12 @@ struct Polling {
 }
 
 impl Conn {
-    pub(super) fn connect(id: Id, shared: &mut Shared, registry: &Registry) -> io::Result<Self> {
+    pub(super) fn connect(
+        id: Id,
+        path: &str,
+        shared: &mut Shared,
+        registry: &Registry,
+    ) -> io::Result<Self> {
         let mut main = Wire::connect(&shared.settings, token(id, MAIN), registry)?;
         let protocol = shared.settings.protocol;
         let kind = if protocol == Protocol::Polling {
@@ -77,7 +82,7 @@ impl Conn {
             random[..8].copy_from_slice(&shared.random().to_ne_bytes());
             random[8..].copy_from_slice(&shared.random().to_ne_bytes());
             let key = client_key(random);
-            http::upgrade(&mut main.unsent, &shared.settings, &key);
+            http::upgrade(&mut main.unsent, &shared.settings, path, &key);
             let socket_io = protocol.is_socket_io();
             Kind::Frames(Frames {
                 key: Some(key.into()),
@@ -187,6 +192,7 @@ impl Conn {
                 Got::Eof => return Err(Ended::Eof),
             };
             let now = Instant::now();
+            cx.shared.received += n as u64;
             let bytes = &mut scratch[..n];
             match &mut self.kind {
                 Kind::Frames(frames) => frames.take_in(id, now, bytes, &mut self.main, cx)?,

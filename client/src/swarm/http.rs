@@ -17,13 +17,13 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const BODY_BYTES_MAX: usize = 16_000_000;
 
 /// A request for an upgrade to WebSocket (RFC 6455 §4.1).
-pub(super) fn upgrade(out: &mut Vec<u8>, settings: &Settings, key: &str) {
+pub(super) fn upgrade(out: &mut Vec<u8>, settings: &Settings, path: &str, key: &str) {
     let query = if settings.protocol.is_socket_io() {
         "?EIO=4&transport=websocket"
     } else {
         ""
     };
-    line(out, "GET", settings, query);
+    line(out, "GET", settings, path, query);
     put(
         out,
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ",
@@ -34,13 +34,13 @@ pub(super) fn upgrade(out: &mut Vec<u8>, settings: &Settings, key: &str) {
 
 /// A poll; without a session id, the request for one.
 pub(super) fn poll(out: &mut Vec<u8>, settings: &Settings, sid: &str) {
-    line(out, "GET", settings, &query(sid));
+    line(out, "GET", settings, &settings.path, &query(sid));
     put(out, "\r\n");
 }
 
 /// A message to the server.
 pub(super) fn post(out: &mut Vec<u8>, settings: &Settings, sid: &str, body: &[u8]) {
-    line(out, "POST", settings, &query(sid));
+    line(out, "POST", settings, &settings.path, &query(sid));
     put(
         out,
         "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: ",
@@ -57,11 +57,11 @@ fn query(sid: &str) -> String {
     }
 }
 
-fn line(out: &mut Vec<u8>, method: &str, settings: &Settings, query: &str) {
+fn line(out: &mut Vec<u8>, method: &str, settings: &Settings, path: &str, query: &str) {
     for part in [
         method,
         " ",
-        &settings.path,
+        path,
         query,
         " HTTP/1.1\r\nHost: ",
         &settings.host,

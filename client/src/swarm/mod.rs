@@ -78,6 +78,8 @@ struct Shared {
     /// added only if it is earlier than the last.
     #[cfg(feature = "quic")]
     timers: std::collections::BinaryHeap<std::cmp::Reverse<(Instant, Id)>>,
+    /// Bytes read from all sockets.
+    received: u64,
 }
 
 impl Shared {
@@ -134,6 +136,7 @@ impl Swarm {
                 quic,
                 #[cfg(feature = "quic")]
                 timers: std::collections::BinaryHeap::new(),
+                received: 0,
             },
             swept: epoch,
             alive: 0,
@@ -145,11 +148,26 @@ impl Swarm {
     /// # Errors
     /// No socket is to be had: most often, too few descriptors.
     pub fn connect(&mut self) -> io::Result<Id> {
+        let path = self.shared.settings.path.clone();
+        self.connect_to(&path)
+    }
+
+    /// As [`connect`](Self::connect), to a path of the connection's own: for servers that hand out
+    /// addresses. Long-polling and QUIC have the path of the settings.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub fn connect_to(&mut self, path: &str) -> io::Result<Id> {
         let id = Id(self.conns.len());
-        let conn = Carrier::connect(id, &mut self.shared, self.poll.registry())?;
+        let conn = Carrier::connect(id, path, &mut self.shared, self.poll.registry())?;
         self.conns.push(Some(conn));
         self.alive += 1;
         Ok(id)
+    }
+
+    /// Bytes read from TCP sockets so far: everything within, so headers of HTTP and WebSocket as well.
+    pub fn received_bytes(&self) -> u64 {
+        self.shared.received
     }
 
     /// Connections that are not over.

@@ -64,6 +64,11 @@ impl Peer<'_> {
         self.put(OpCode::Text, text.as_bytes());
     }
 
+    /// Sends a binary message; over Socket.IO bytes belong to an event.
+    pub fn send_binary(&mut self, bytes: &[u8]) {
+        self.put(OpCode::Binary, bytes);
+    }
+
     /// Sends a Socket.IO event.
     ///
     /// # Errors

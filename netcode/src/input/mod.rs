@@ -3,12 +3,14 @@
 //! [`InputBuffer`] is the server's side: inputs come in with the tick they are meant for, and
 //! [`InputBuffer::take`] gives exactly one per tick, repeating or defaulting what is missing.
 //! [`InputSender`] is the client's side: it keeps what is not acknowledged and writes packets
-//! that repeat it; [`InputPacket`] is the wire form of both.
+//! that repeat it; [`InputPacket`] is the wire form of both, and [`Wired`] that of an input with a schema.
 //!
 //! It does not interpret inputs and does not know who sent them.
 
 mod buffer;
 mod packet;
+mod wired;
 
 pub use buffer::{Input, InputBuffer, InputCounters, InputPolicy, Refused, Source, Taken};
 pub use packet::{InputPacket, InputSender, PACKET_INPUTS_MAX, PacketError, ViewTick, WireInput};
+pub use wired::Wired;

@@ -19,7 +19,8 @@ const MAY_SEE: &[(&str, &[&str])] = &[
         &["ringside-core", "ringside-proto", "ringside-web"],
     ),
     ("ringside-rooms", &["ringside-gateway", "ringside-netcode"]),
-    ("ringside-client", &["ringside-proto"]),
+    // What players compute: ticks and inputs are netcode's.
+    ("ringside-client", &["ringside-proto", "ringside-netcode"]),
     ("ringside-web", &[]),
     (
         "game-demo",

@@ -82,6 +82,8 @@ export class RoomClient {
   leave(): void;
   say(message: unknown): void;
   look(gaze: { player?: number; at?: [number, number] }): void;
+  /** Takes only one snapshot in so many, at most ten. For the seat of now. */
+  thin(oneIn: number): void;
   weather(model: { pingMs?: number; jitterMs?: number; loss?: number } | null): void;
   input(tick: number, input: Input): number;
   flush(): boolean;
