@@ -64,7 +64,7 @@ pub use ringside_netcode::{
     tick::{Overload, StepConfig},
 };
 pub use room::{
-    Claim, ClientId, Entry, Goodbye, IntakeCounters, Outlet, Room, RoomCounters, RoomOptions, To,
-    Token, Urgency, Weather,
+    Claim, ClientId, ClientReport, Entry, Goodbye, IntakeCounters, Nobody, Outlet, Room,
+    RoomCounters, RoomOptions, To, Token, Urgency, Weather,
 };
 pub use server::{Kind, Request, Rooms, Server, ServerBuilder};

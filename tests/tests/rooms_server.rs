@@ -25,6 +25,9 @@ use ringside_rooms::{
 };
 use serde_json::{Value, json, value::RawValue};
 
+#[path = "rooms_server/elsewhere.rs"]
+mod elsewhere;
+
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Default, PartialEq, Replicate)]

@@ -114,9 +114,17 @@ impl Worker {
         // The one that brings the two nearest to each other without turning the tables.
         let half = (load - theirs) / 2;
         let fitting = costs.iter().filter(|(cost, _)| *cost > 0 && *cost <= half);
-        let Some(&(cost, id)) = fitting.max() else {
+        if let Some(&(cost, id)) = fitting.max() {
+            self.office.desks[other].load.lock().busy += cost;
+            self.hand_over(id, other);
+        }
+    }
+
+    /// Gives a room to another thread, between two of its steps.
+    pub(super) fn hand_over(&mut self, id: u64, other: usize) {
+        if other == self.number || other >= self.office.desks.len() {
             return;
-        };
+        }
         let schedule = self.rota.remove(id);
         let Some(mut hosting) = self.rooms.remove(&id) else {
             return;
@@ -130,10 +138,8 @@ impl Worker {
         );
         // What the room has sent goes out before its new thread sends anything.
         self.flush();
-        let desk = &self.office.desks[other];
-        desk.load.lock().busy += cost;
         hosting.address.now.lock().worker = other;
-        desk.mailbox.post_always(Letter {
+        self.office.desks[other].mailbox.post_always(Letter {
             room: id,
             what: What::Adopt(Box::new(hosting)),
         });

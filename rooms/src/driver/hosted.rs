@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{office::What, wire::Wire};
 use crate::{
     game::Game,
-    room::{ClientId, Goodbye, IntakeCounters, Outlet, Room, RoomCounters},
+    room::{ClientId, ClientReport, Goodbye, IntakeCounters, Outlet, Room, RoomCounters},
     shared::Shared,
 };
 
@@ -34,6 +34,10 @@ pub struct RoomReport {
     pub spectators: usize,
     /// Frames on their way.
     pub in_flight: usize,
+    /// Milliseconds of the game that are recorded.
+    pub recorded_ms: u64,
+    /// The clients who are served worst.
+    pub slowest: Vec<ClientReport>,
     /// What happened so far.
     pub counters: RoomCounters,
     /// What became of the players' inputs.
@@ -49,6 +53,9 @@ pub struct RoomReport {
     /// The rate of its steps in percent of the nominal one.
     pub rate_percent: u32,
 }
+
+/// Clients of a room that its report names.
+const SLOWEST_MAX: usize = 8;
 
 /// Where a room is, and what others may know of it without asking its thread.
 #[derive(Debug)]
@@ -161,6 +168,8 @@ impl<G: Game> Hosted for Room<G> {
                     self.set_weather(client, weather, out);
                 }
             }
+            What::Thin { client, one_in } => self.thin(client, one_in),
+            What::Time { client, at, .. } => self.ask_time(client, at, out),
             What::Leave { client } => self.leave(client, now, out),
             What::Gone { client } => self.gone(client, now, out),
             What::Reserve { token } => {
@@ -184,7 +193,7 @@ impl<G: Game> Hosted for Room<G> {
                 let _ = answer.try_send(Room::save(self));
             }
             // The worker's own.
-            What::Open { .. } | What::Adopt(_) | What::Stop => {}
+            What::Open { .. } | What::Adopt(_) | What::Move(_) | What::Stop => {}
         }
     }
 
@@ -235,6 +244,8 @@ impl<G: Game> Hosted for Room<G> {
         into.bots = self.bots();
         into.spectators = Room::spectators(self);
         into.in_flight = self.in_flight();
+        into.recorded_ms = self.recorded().as_millis() as u64;
+        into.slowest = self.slowest(SLOWEST_MAX);
         into.counters = self.counters();
         into.inputs = self.intake();
     }

@@ -19,7 +19,7 @@ mod wire;
 mod worker;
 
 pub(crate) use hosted::{Hosted, RoomAddress, RoomNow};
-pub(crate) use office::{Letter, Office, What};
+pub(crate) use office::{Letter, Office, Origin, What};
 pub(crate) use worker::Worker;
 
 pub use hosted::{RoomInfo, RoomReport};

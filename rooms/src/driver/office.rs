@@ -58,6 +58,17 @@ pub(crate) enum What {
         client: ClientId,
         weather: Option<Weather>,
     },
+    /// One snapshot in so many is enough.
+    Thin {
+        client: ClientId,
+        one_in: u32,
+    },
+    /// What time is it, by way of the client's modelled network?
+    Time {
+        client: ClientId,
+        ack: Option<Ack>,
+        at: Duration,
+    },
     Leave {
         client: ClientId,
     },
@@ -80,12 +91,22 @@ pub(crate) enum What {
         address: Arc<RoomAddress>,
         members: Members,
         kind: Arc<Kind>,
-        /// A saved room to go on with.
-        saved: Option<Vec<u8>>,
-        seed: u64,
+        origin: Origin,
     },
     Adopt(Box<Hosting>),
+    /// The room goes to this thread.
+    Move(usize),
     Stop,
+}
+
+/// What a room begins with.
+pub(crate) enum Origin {
+    /// A new game of this seed.
+    Seed(u64),
+    /// A saved room, to go on with.
+    Saved(Vec<u8>),
+    /// A recording, to show.
+    Recording(Vec<u8>),
 }
 
 /// What all room threads share.

@@ -5,8 +5,9 @@
 //! a room cannot mend.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use ringside_gateway::{
@@ -19,6 +20,8 @@ use crate::room::{ClientId, Goodbye, Outlet, To, Urgency};
 
 /// Frames of past ticks that shards may still be sending; older ones are let go of.
 const SENDING_MAX: usize = 4;
+/// Questions for the time that a client may have on their way: four seconds' worth of a page's.
+const TIMES_MAX: usize = 8;
 
 /// The sockets of a room's clients.
 pub(crate) struct Sockets {
@@ -26,6 +29,8 @@ pub(crate) struct Sockets {
     pub(crate) clients: HashMap<ClientId, Socket>,
     /// Answers that are still to be given.
     pub(crate) acks: HashMap<ClientId, Ack>,
+    /// Answers to those who asked for the time, in the order of their questions.
+    times: HashMap<ClientId, VecDeque<Ack>>,
     /// Clients the room is done with since they were last taken.
     pub(crate) dismissed: Vec<ClientId>,
     /// Clients whose frames may be lost.
@@ -39,10 +44,21 @@ impl Sockets {
             members,
             clients: HashMap::new(),
             acks: HashMap::new(),
+            times: HashMap::new(),
             dismissed: Vec::new(),
             lossy: HashSet::new(),
             sending: Vec::new(),
         }
+    }
+
+    /// A client asked for the time. Of too many questions the oldest is not answered.
+    pub(crate) fn asks_time(&mut self, client: ClientId, ack: Option<Ack>) {
+        let Some(ack) = ack else { return };
+        let waiting = self.times.entry(client).or_default();
+        if waiting.len() == TIMES_MAX {
+            waiting.pop_front();
+        }
+        waiting.push_back(ack);
     }
 }
 
@@ -100,6 +116,7 @@ impl Outlet for Wire<'_> {
     fn dismiss(&mut self, client: ClientId, why: Option<Goodbye>) {
         self.sockets.acks.remove(&client);
         self.sockets.lossy.remove(&client);
+        self.sockets.times.remove(&client);
         self.sockets.dismissed.push(client);
         let Some(socket) = self.sockets.clients.remove(&client) else {
             return;
@@ -183,6 +200,14 @@ impl Outlet for Wire<'_> {
         if let Some(socket) = self.sockets.clients.get(&client) {
             let bytes = bytes::Bytes::copy_from_slice(frame);
             log(self.publisher.emit_to(socket, Class::Reliable, "s", &bytes));
+        }
+    }
+
+    fn time(&mut self, client: ClientId, time: Duration) {
+        let waiting = self.sockets.times.get_mut(&client);
+        if let Some(ack) = waiting.and_then(VecDeque::pop_front) {
+            let milliseconds = time.as_secs_f64() * 1000.0;
+            log(self.publisher.acknowledge(ack, &(milliseconds,)));
         }
     }
 

@@ -18,7 +18,7 @@ use ringside_gateway::{Gateway, Publisher, Room as Members};
 use ringside_netcode::tick::{FixedStep, Step};
 
 use super::{
-    Hosted, Letter, Office, RoomAddress, Rota, Turn, What,
+    Hosted, Letter, Office, Origin, RoomAddress, Rota, Turn, What,
     hosted::{RoomInfo, crash},
     wire::{Sockets, Wire},
 };
@@ -162,13 +162,13 @@ impl Worker {
             match what {
                 What::Stop => goes_on = false,
                 What::Adopt(hosting) => self.adopt(*hosting),
+                What::Move(to) => self.hand_over(room, to),
                 What::Open {
                     address,
                     members,
                     kind,
-                    saved,
-                    seed,
-                } => self.open(address, members, &kind, saved, seed),
+                    origin,
+                } => self.open(address, members, &kind, origin),
                 what => self.obey(room, what),
             }
         }
@@ -179,24 +179,18 @@ impl Worker {
         goes_on
     }
 
-    fn open(
-        &mut self,
-        address: Arc<RoomAddress>,
-        members: Members,
-        kind: &Kind,
-        saved: Option<Vec<u8>>,
-        seed: u64,
-    ) {
+    fn open(&mut self, address: Arc<RoomAddress>, members: Members, kind: &Kind, origin: Origin) {
         let now = self.now();
         let code = address.code.clone();
-        let made = catch_unwind(AssertUnwindSafe(|| match saved {
-            None => Ok((kind.make)(&code, seed)),
-            Some(bytes) => (kind.load)(&bytes, now),
+        let made = catch_unwind(AssertUnwindSafe(|| match origin {
+            Origin::Seed(seed) => Ok((kind.make)(&code, seed)),
+            Origin::Saved(bytes) => (kind.load)(&bytes, now),
+            Origin::Recording(bytes) => (kind.play)(&code, &bytes),
         }));
         let room = match made {
             Ok(Ok(room)) => room,
             Ok(Err(error)) => {
-                tracing::error!(room = code, %error, "a saved room cannot be restored");
+                tracing::error!(room = code, %error, "a room cannot be opened from what was saved");
                 return self.directory.forget(&address);
             }
             Err(_) => {
@@ -260,6 +254,9 @@ impl Worker {
                 .sockets
                 .acks
                 .extend(ack.take().map(|ack| (*client, ack)));
+        }
+        if let What::Time { client, ack, .. } = &mut what {
+            hosting.sockets.asks_time(*client, ack.take());
         }
         let entering = match &what {
             What::Enter { client, .. } => Some(*client),

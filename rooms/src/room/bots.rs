@@ -11,7 +11,11 @@ use crate::game::{Game, Leave, PlayerId, Who};
 impl<G: Game> Room<G> {
     /// Changes the population that bots fill up to.
     pub fn set_bots(&mut self, population: u16, now: Duration, out: &mut impl Outlet) {
-        self.options.bots = population;
+        self.options.bots = if self.is_playing_back() {
+            0
+        } else {
+            population
+        };
         self.fill_with_bots();
         self.settle(now, out);
     }

@@ -72,13 +72,23 @@ impl<'de> Deserialize<'de> for Token {
 pub(super) enum Parcel {
     Frame(Vec<u8>),
     Event(&'static str, Box<RawValue>),
+    /// The room's time when it was asked.
+    Time(Duration),
+}
+
+/// What travels from a client through a modelled network.
+#[derive(Clone, Debug)]
+pub(super) enum Posted {
+    Packet(Bytes),
+    /// What time is it?
+    AskTime,
 }
 
 /// A modelled network between a room and one client.
 #[derive(Debug)]
 pub(super) struct Links {
     pub down: Link<Parcel>,
-    pub up: Link<Bytes>,
+    pub up: Link<Posted>,
 }
 
 impl Links {
@@ -97,6 +107,7 @@ impl Links {
                 Parcel::Event(name, json) => {
                     out.event(To::Clients(&[client]), name, &json, Urgency::Reliable);
                 }
+                Parcel::Time(time) => out.time(client, time),
             }
         }
     }
@@ -109,6 +120,18 @@ pub(super) struct Client {
     pub viewer: Viewer,
     pub keyframes: PacketRate,
     pub links: Option<Box<Links>>,
+    /// It gets one snapshot in so many.
+    pub one_in: u32,
+    pub tally: Tally,
+}
+
+/// What was sent to one client.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub frames: u64,
+    pub bytes: u64,
+    pub conflated: u64,
+    pub over_budget: u64,
 }
 
 /// Bytes of a frame that is to be a datagram: what the event around it leaves of 1,000, with room for a namespace's
@@ -124,6 +147,8 @@ impl Client {
             viewer: Viewer::new(options.viewer()),
             keyframes: PacketRate::new(KEYFRAMES_PER_SECOND),
             links: None,
+            one_in: 1,
+            tally: Tally::default(),
         }
     }
 
@@ -160,6 +185,8 @@ pub(super) struct Spectator {
 #[derive(Debug)]
 pub(super) struct Delayed {
     ticks: u32,
+    /// It has not been sent anything.
+    fresh: bool,
     flow: Flow,
     /// The tick of the last frame sent.
     at: Option<Tick>,
@@ -170,6 +197,7 @@ impl Delayed {
     pub fn new(options: &RoomOptions) -> Self {
         Self {
             ticks: options.delay_ticks(),
+            fresh: true,
             flow: Flow::new(Loss::Never, options.interval()),
             at: None,
             events: VecDeque::new(),
@@ -195,7 +223,8 @@ impl Delayed {
         self.events.push_back((tick, name, json.to_owned()));
     }
 
-    /// Sends what is due at `tick`: at most one frame, so that a stall is not made up for in a burst.
+    /// Sends what is due at `tick`: at most one frame, so that a stall is not made up for in a burst. Who has
+    /// just come gets the newest keyframe and what follows it, and so sees what all see.
     pub fn send(
         &mut self,
         client: ClientId,
@@ -214,12 +243,21 @@ impl Delayed {
         if !self.flow.may_send(now) {
             return;
         }
-        let due = || {
-            recorder
-                .frames()
-                .rev()
-                .skip_while(|(at, ..)| at.is_newer(shown))
-        };
+        let due = || recorder.frames_until(shown).rev();
+        if self.fresh
+            && let Some(since) = due().position(|(_, keyframe, _)| keyframe)
+        {
+            self.fresh = false;
+            let frames: Vec<_> = due().take(since + 1).collect();
+            for (at, _, bytes) in frames.into_iter().rev() {
+                self.at = Some(at);
+                out.frame(client, bytes);
+            }
+            if let Some(at) = self.at {
+                self.flow.sent(at, now);
+            }
+            return;
+        }
         let missed = match self.at {
             None => usize::MAX,
             Some(last) => due().take_while(|(at, ..)| at.is_newer(last)).count(),

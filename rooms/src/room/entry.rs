@@ -134,7 +134,7 @@ impl<G: Game> Room<G> {
                 format!("the room is closed: {}", goodbye.reason),
             ));
         }
-        if entry.watch {
+        if entry.watch || self.is_playing_back() {
             return self.watch(client, now, out).map(|()| None);
         }
         if let Some(&id) = self.by_client.get(&client) {
@@ -273,7 +273,7 @@ impl<G: Game> Room<G> {
             self.vacate(id, Leave::Left);
             self.settle(now, out);
         }
-        let live = self.options.spectator_delay.is_zero();
+        let live = self.options.spectator_delay.is_zero() && !self.is_playing_back();
         let spectator = Spectator {
             client: Client::new(client, &self.options),
             gaze: Gaze::default(),
@@ -297,7 +297,7 @@ impl<G: Game> Room<G> {
         now: Duration,
         out: &mut impl Outlet,
     ) -> Result<(), Refusal> {
-        if self.closed.is_some() || self.locked {
+        if self.closed.is_some() || self.locked || self.is_playing_back() {
             return Err(Refusal::of("locked", "nobody can join this room now"));
         }
         while self.free.len() <= self.reserved.len() {

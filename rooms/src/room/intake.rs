@@ -12,11 +12,8 @@ use std::time::Duration;
 
 use ringside_netcode::{
     Tick,
-    bits::{BitReader, BitWriter},
     history::{RewindPolicy, Verdict},
-    input::{
-        Input, InputBuffer, InputCounters, InputPacket, InputPolicy, Source, ViewTick, WireInput,
-    },
+    input::{Input, InputBuffer, InputCounters, InputPacket, InputPolicy, Source, ViewTick, Wired},
     schema::Replicate,
 };
 use serde::Serialize;
@@ -26,36 +23,6 @@ use crate::game::{Given, PlayerId};
 
 /// Ticks a snapshot interval may be shown late, in intervals: what the client's interpolation allows itself.
 const DELAY_INTERVALS_MAX: u32 = 5;
-
-/// An input with a wire form: the fields of its schema, one after another.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Wired<I>(pub(crate) I);
-
-impl<I: Input> Input for Wired<I> {
-    fn repeated(&self) -> Self {
-        Self(self.0.repeated())
-    }
-}
-
-impl<I: Input + Replicate + PartialEq> WireInput for Wired<I> {
-    fn write(&self, out: &mut BitWriter) {
-        let fields = I::SCHEMA.fields;
-        let mut row = [0; ringside_netcode::schema::FIELDS_MAX];
-        self.0.store(&mut row[..fields.len()]);
-        for (field, value) in fields.iter().zip(row) {
-            out.put(value & field.mask(), field.bits.into());
-        }
-    }
-
-    fn read(from: &mut BitReader<'_>) -> Option<Self> {
-        let fields = I::SCHEMA.fields;
-        let mut row = [0; ringside_netcode::schema::FIELDS_MAX];
-        for (field, value) in fields.iter().zip(&mut row) {
-            *value = from.get(field.bits.into());
-        }
-        Some(Self(I::load(&row[..fields.len()])))
-    }
-}
 
 /// An input with the view it was made by, in sixteenths of a tick before its own tick.
 #[derive(Clone, Debug, Default)]

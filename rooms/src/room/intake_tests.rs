@@ -1,7 +1,10 @@
 //! Inputs from bytes to ticks: whatever arrives, and whatever is claimed to have been seen.
 
 use proptest::prelude::*;
-use ringside_netcode::input::InputSender;
+use ringside_netcode::{
+    bits::{BitReader, BitWriter},
+    input::{InputSender, WireInput},
+};
 
 use super::*;
 use crate::{

@@ -23,6 +23,7 @@ mod events;
 mod intake;
 mod options;
 mod outlet;
+mod playback;
 mod report;
 mod save;
 mod settle;
@@ -46,11 +47,11 @@ pub use self::{
     entry::{Claim, Entry},
     intake::IntakeCounters,
     options::{RoomOptions, Weather},
-    outlet::{ClientId, Goodbye, Outlet, To, Urgency},
-    report::RoomCounters,
+    outlet::{ClientId, Goodbye, Nobody, Outlet, To, Urgency},
+    report::{ClientReport, RoomCounters},
 };
 use self::{
-    client::{Client, Links, Spectator},
+    client::{Client, Links, Posted, Spectator},
     entry::News,
     events::EventLog,
     intake::{Intake, PacketRate, Unusable},
@@ -62,6 +63,11 @@ use crate::{
 
 /// Messages a second from one player, with a second's worth at once: more than anybody can type.
 const MESSAGES_PER_SECOND: u32 = 10;
+
+/// A client gets one snapshot in so many at the least, however few it asks for: at 20 a second two.
+const ONE_IN_MAX: u32 = 10;
+/// Bytes of a question for the time.
+const ASK_BYTES: usize = 32;
 
 /// One room. See the module's documentation.
 pub struct Room<G: Game> {
@@ -82,6 +88,8 @@ pub struct Room<G: Game> {
     /// What everybody is still to be told about the seats.
     news: Vec<News>,
     recorder: Option<Recorder>,
+    /// It shows a recording, until then.
+    plays_until: Option<Tick>,
     locked: bool,
     closed: Option<Goodbye>,
     counters: RoomCounters,
@@ -147,6 +155,7 @@ impl<G: Game> Room<G> {
             wishes: Wishes::new(seed),
             news: Vec::new(),
             recorder,
+            plays_until: None,
             locked: false,
             closed: None,
             counters: RoomCounters::default(),
@@ -157,7 +166,7 @@ impl<G: Game> Room<G> {
         };
         room.fill_with_bots();
         // Nobody is there to be told; the log has it.
-        room.settle(Duration::ZERO, &mut outlet::Nobody);
+        room.settle(Duration::ZERO, &mut Nobody);
         room
     }
 
@@ -246,7 +255,7 @@ impl<G: Game> Room<G> {
         match links {
             Some(links) => {
                 let len = bytes.len();
-                links.up.send(at, bytes, len);
+                links.up.send(at, Posted::Packet(bytes), len);
             }
             None => self.read_packet(client, &bytes, at, out),
         }
@@ -348,6 +357,21 @@ impl<G: Game> Room<G> {
         }
     }
 
+    /// The client wants one snapshot in `one_in` from now on, at least [`ONE_IN_MAX`].
+    pub fn thin(&mut self, client: ClientId, one_in: u32) {
+        if let Some(found) = self.client_mut(client) {
+            found.one_in = one_in.clamp(1, ONE_IN_MAX);
+        }
+    }
+
+    /// The client asks for the time, which it is told through its modelled network; without one at once.
+    pub fn ask_time(&mut self, client: ClientId, at: Duration, out: &mut impl Outlet) {
+        match self.client_mut(client).map(|found| &mut found.links) {
+            Some(Some(links)) => links.up.send(at, Posted::AskTime, ASK_BYTES),
+            _ => out.time(client, at),
+        }
+    }
+
     /// Puts a bad network between the room and a client, or takes it away. What is on its way is lost then;
     /// frames build on each other, so the client gets a keyframe.
     pub fn set_weather(
@@ -400,6 +424,9 @@ impl<G: Game> Room<G> {
         f(&mut self.game, &mut cx)
     }
 }
+
+#[cfg(test)]
+mod lab_tests;
 
 #[cfg(test)]
 mod simulation;

@@ -3,6 +3,8 @@
 //! The room names its clients by a [`ClientId`] of the caller's. Promises of whoever implements this:
 //! what is sent to one client arrives in the order of the calls, or its connection ends.
 
+use std::time::Duration;
+
 use ringside_netcode::snapshot::{FrameIndex, FrameSet};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -64,12 +66,16 @@ pub trait Outlet {
     /// A frame for a client that is not shared.
     fn frame(&mut self, client: ClientId, frame: &[u8]);
 
+    /// Answers a client that asked for the time: the room's, when it was asked.
+    fn time(&mut self, client: ClientId, time: Duration);
+
     /// Whether the client is gone without having said so.
     fn is_gone(&self, client: ClientId) -> bool;
 }
 
-/// The outlet of a room that nobody is in yet.
-pub(super) struct Nobody;
+/// The outlet of a room without clients: one of bots, or one that nobody is in yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nobody;
 
 impl Outlet for Nobody {
     fn answer(&mut self, _: ClientId, _: &RawValue) {}
@@ -80,6 +86,7 @@ impl Outlet for Nobody {
         Some(frames)
     }
     fn frame(&mut self, _: ClientId, _: &[u8]) {}
+    fn time(&mut self, _: ClientId, _: Duration) {}
     fn is_gone(&self, _: ClientId) -> bool {
         true
     }

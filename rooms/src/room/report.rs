@@ -1,9 +1,11 @@
 //! What a room counts, and what it reports of itself.
 
+use std::{cmp::Reverse, time::Duration};
+
 use serde::Serialize;
 
-use super::{IntakeCounters, Presence, Room};
-use crate::game::Game;
+use super::{IntakeCounters, Presence, Room, client::Client};
+use crate::game::{Game, PlayerId};
 
 /// What happened in a room so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -45,7 +47,77 @@ pub struct RoomCounters {
     pub event_sends: u64,
 }
 
+/// A client and how it is served: see [`Room::slowest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientReport {
+    /// Its seat; none for a spectator.
+    pub player: Option<PlayerId>,
+    /// The name it goes by.
+    pub name: String,
+    /// Milliseconds from sending a frame until the client says it has it, smoothed; once known.
+    pub round_trip_ms: Option<u64>,
+    /// Frames on their way to it.
+    pub in_flight: usize,
+    /// Frames it was sent.
+    pub frames: u64,
+    /// Their bytes, without envelopes.
+    pub frame_bytes: u64,
+    /// Frames it was not sent because enough were in flight.
+    pub conflated: u64,
+    /// Frames it was not sent because of its budget.
+    pub over_budget: u64,
+}
+
+impl ClientReport {
+    fn of(client: &Client, player: Option<PlayerId>, name: &str) -> Self {
+        let (flow, tally) = (client.viewer.flow(), client.tally);
+        let round_trip = flow.round_trip().as_ref().map(Duration::as_millis);
+        Self {
+            player,
+            name: name.to_owned(),
+            round_trip_ms: round_trip.map(|ms| ms as u64),
+            in_flight: flow.in_flight(),
+            frames: tally.frames,
+            frame_bytes: tally.bytes,
+            conflated: tally.conflated,
+            over_budget: tally.over_budget,
+        }
+    }
+}
+
 impl<G: Game> Room<G> {
+    /// The clients who are served worst: those with most on the way to them, and of these the slowest to
+    /// acknowledge. At most so many.
+    pub fn slowest(&self, most: usize) -> Vec<ClientReport> {
+        let players = self.seats.iter().filter_map(|(id, seat)| {
+            let client = seat.client()?;
+            Some((client, Some(*id), seat.who.name.as_str()))
+        });
+        let watching = self.spectators.values();
+        let watching = watching.map(|spectator| (&spectator.client, None, ""));
+        let mut all: Vec<_> = players.chain(watching).collect();
+        let slowness = |(client, ..): &(&Client, Option<PlayerId>, &str)| {
+            let flow = client.viewer.flow();
+            Reverse((flow.in_flight(), flow.round_trip()))
+        };
+        let most = most.min(all.len());
+        if most < all.len() && most > 0 {
+            all.select_nth_unstable_by_key(most - 1, slowness);
+        }
+        all.truncate(most);
+        all.sort_by_key(slowness);
+        let report = |(client, player, name)| ClientReport::of(client, player, name);
+        all.into_iter().map(report).collect()
+    }
+
+    /// How much of the game is recorded.
+    pub fn recorded(&self) -> Duration {
+        let span = self.recorder.as_ref().and_then(|recorder| recorder.span());
+        let ticks = span.map_or(0, |(first, last)| last.since(first));
+        Duration::from_secs(1) * ticks.unsigned_abs() / self.options.step.hz.max(1)
+    }
+
     /// What happened so far.
     pub fn counters(&self) -> RoomCounters {
         self.counters

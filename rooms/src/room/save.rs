@@ -48,6 +48,9 @@ struct SavedSeat {
 impl<G: Game> Room<G> {
     /// The room as bytes; `None` if its game does not save.
     pub fn save(&self) -> Option<Vec<u8>> {
+        if self.is_playing_back() {
+            return None;
+        }
         let game = self.game.save()?;
         let seats = self.seats.iter().map(|(id, seat)| SavedSeat {
             id: *id,

@@ -10,7 +10,7 @@ use ringside_netcode::{
 
 use super::{
     ClientId, Outlet, Presence, Room, RoomCounters,
-    client::{Client, Parcel},
+    client::{Client, Parcel, Posted},
 };
 use crate::{
     cx::Cx,
@@ -19,6 +19,8 @@ use crate::{
 
 /// Every so many ticks a room looks for clients that are gone: about a second.
 const SWEEP_TICKS: u32 = 64;
+/// Bytes of an answer with the time.
+const TIME_BYTES: usize = 32;
 
 impl<G: Game> Room<G> {
     /// One step of the game at `now`, and the snapshot when one is due.
@@ -27,6 +29,10 @@ impl<G: Game> Room<G> {
         self.expire(now);
         if step.tick.get().is_multiple_of(SWEEP_TICKS) {
             self.sweep(now, out);
+        }
+        if self.is_playing_back() {
+            self.play(step, now, out);
+            return self.weather_down(now, out);
         }
         self.take_inputs(step.tick);
         self.next = step.tick.next();
@@ -72,6 +78,15 @@ impl<G: Game> Room<G> {
         }
         let mut frames = std::mem::take(&mut self.frames);
         frames.clear();
+        let mut show = |client: &mut Client, request: &FrameRequest<'_>| {
+            show(
+                client,
+                request,
+                &mut self.world,
+                &mut self.counters,
+                &mut frames,
+            );
+        };
         for (&id, seat) in &mut self.seats {
             let Presence::Here(client) = &mut seat.presence else {
                 continue;
@@ -86,39 +101,25 @@ impl<G: Game> Room<G> {
                 }),
                 owner: self.game.owner(id),
             };
-            show(
-                client,
-                &request,
-                &mut self.world,
-                &mut self.counters,
-                &mut frames,
-            );
+            show(client, &request);
         }
         for spectator in self.spectators.values_mut() {
             let client = &mut spectator.client;
-            match (&mut spectator.delayed, &self.recorder) {
-                (Some(delayed), Some(recorder)) => {
-                    delayed.send(client.id, recorder, tick, now, out)
+            if let Some(delayed) = &mut spectator.delayed {
+                if let Some(recorder) = &self.recorder {
+                    delayed.send(client.id, recorder, tick, now, out);
                 }
-                (Some(_), None) => {}
-                (None, _) => {
-                    let who = Subscriber::Spectator(spectator.gaze);
-                    self.game.interest(who, &mut spectator.view);
-                    let request = FrameRequest {
-                        now,
-                        view: &spectator.view,
-                        feedback: None,
-                        owner: None,
-                    };
-                    show(
-                        client,
-                        &request,
-                        &mut self.world,
-                        &mut self.counters,
-                        &mut frames,
-                    );
-                }
+                continue;
             }
+            let who = Subscriber::Spectator(spectator.gaze);
+            self.game.interest(who, &mut spectator.view);
+            let request = FrameRequest {
+                now,
+                view: &spectator.view,
+                feedback: None,
+                owner: None,
+            };
+            show(client, &request);
         }
         let made = self.world.take_frames();
         let used = if frames.is_empty() {
@@ -132,15 +133,17 @@ impl<G: Game> Room<G> {
         self.frames = frames;
     }
 
+    /// Everybody who is connected.
+    fn clients_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        let players = self.seats.values_mut().filter_map(super::Seat::client_mut);
+        let watching = self.spectators.values_mut();
+        players.chain(watching.map(|spectator| &mut spectator.client))
+    }
+
     /// What has arrived through modelled networks.
     fn weather_up(&mut self, now: Duration, out: &mut impl Outlet) {
         let mut arrived = Vec::new();
-        let players = self.seats.values_mut().filter_map(super::Seat::client_mut);
-        let watching = self
-            .spectators
-            .values_mut()
-            .map(|spectator| &mut spectator.client);
-        for client in players.chain(watching) {
+        for client in self.clients_mut() {
             let Some(links) = &mut client.links else {
                 continue;
             };
@@ -148,18 +151,20 @@ impl<G: Game> Room<G> {
                 arrived.push((client.id, packet));
             }
         }
-        for (client, packet) in arrived {
-            self.read_packet(client, &packet, now, out);
+        for (client, posted) in arrived {
+            match posted {
+                Posted::Packet(packet) => self.read_packet(client, &packet, now, out),
+                Posted::AskTime => {
+                    if let Some(links) = self.client_mut(client).and_then(|it| it.links.as_mut()) {
+                        links.down.send(now, Parcel::Time(now), TIME_BYTES);
+                    }
+                }
+            }
         }
     }
 
     fn weather_down(&mut self, now: Duration, out: &mut impl Outlet) {
-        let players = self.seats.values_mut().filter_map(super::Seat::client_mut);
-        let watching = self
-            .spectators
-            .values_mut()
-            .map(|spectator| &mut spectator.client);
-        for client in players.chain(watching) {
+        for client in self.clients_mut() {
             if let Some(links) = &mut client.links {
                 links.deliver(client.id, now, out);
             }
@@ -175,10 +180,16 @@ fn show(
     counters: &mut RoomCounters,
     frames: &mut Vec<(ClientId, FrameIndex)>,
 ) {
+    if !counters.snapshots.is_multiple_of(client.one_in.into()) {
+        return;
+    }
     match client.viewer.frame(world, request) {
         Ok(frame) => {
+            let bytes = world.frame_bytes(frame) as u64;
             counters.frames += 1;
-            counters.frame_bytes += world.frame_bytes(frame) as u64;
+            counters.frame_bytes += bytes;
+            client.tally.frames += 1;
+            client.tally.bytes += bytes;
             let Some(links) = &mut client.links else {
                 return frames.push((client.id, frame));
             };
@@ -187,8 +198,14 @@ fn show(
             let len = bytes.len();
             links.down.send(request.now, Parcel::Frame(bytes), len);
         }
-        Err(Held::InFlight) => counters.conflated += 1,
-        Err(Held::Budget) => counters.over_budget += 1,
+        Err(Held::InFlight) => {
+            counters.conflated += 1;
+            client.tally.conflated += 1;
+        }
+        Err(Held::Budget) => {
+            counters.over_budget += 1;
+            client.tally.over_budget += 1;
+        }
         Err(Held::NothingNew) => {}
     }
 }

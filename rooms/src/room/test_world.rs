@@ -8,13 +8,13 @@ use std::{
 use bytes::Bytes;
 use ringside_netcode::{
     Tick,
-    input::{Input, InputSender, ViewTick},
+    input::{Input, InputSender, ViewTick, Wired},
     snapshot::{Capture, Decoder, EntityId, FrameError, FrameIndex, FrameSet, LayerId, Layers},
     tick::Step,
 };
 use serde::Serialize;
 
-use super::{intake::Wired, *};
+use super::*;
 use crate::{
     Replicate,
     cx::Audience,
@@ -262,6 +262,8 @@ pub(crate) struct SimClient {
     pub(crate) shared: bool,
     inside: bool,
     answers: Vec<String>,
+    /// Answers to questions for the time.
+    pub(crate) times: Vec<Duration>,
     pub(crate) bye: Option<Goodbye>,
     /// Ids and JSON of the game's events.
     pub(crate) events: Vec<(u32, String)>,
@@ -286,6 +288,7 @@ impl SimClient {
             shared: false,
             inside: false,
             answers: Vec::new(),
+            times: Vec::new(),
             bye: None,
             events: Vec::new(),
             waiting: VecDeque::new(),
@@ -406,6 +409,12 @@ impl Net {
         self.clients.clear();
     }
 
+    /// The pushes of all that a client sees, together.
+    pub(crate) fn seen_by_all(&self, room: &Room<Pebble>, client: ClientId) -> u32 {
+        let seen = self.seen(room, client);
+        seen.values().map(|stone| stone.pushes).sum()
+    }
+
     /// What a client sees, by number.
     pub(crate) fn seen(&self, room: &Room<Pebble>, client: ClientId) -> BTreeMap<u16, Stone> {
         let entities = self.client(client).decoder.entities(room.game().stones);
@@ -484,6 +493,10 @@ impl Outlet for Net {
         let client = self.client_mut(client);
         assert!(client.inside && !client.shared);
         client.waiting.push_back(frame.to_vec());
+    }
+
+    fn time(&mut self, client: ClientId, time: Duration) {
+        self.client_mut(client).times.push(time);
     }
 
     fn is_gone(&self, client: ClientId) -> bool {

@@ -29,6 +29,7 @@ use crate::{
 };
 
 type Make = dyn Fn(&str, u64) -> Box<dyn Hosted> + Send + Sync;
+type Play = dyn Fn(&str, &[u8]) -> Result<Box<dyn Hosted>, LoadError> + Send + Sync;
 type Load = dyn Fn(&[u8], Duration) -> Result<Box<dyn Hosted>, LoadError> + Send + Sync;
 
 /// A kind of game: how its rooms are made and run.
@@ -38,6 +39,7 @@ pub struct Kind {
     pub(crate) group: usize,
     pub(crate) make: Box<Make>,
     pub(crate) load: Box<Load>,
+    pub(crate) play: Box<Play>,
     /// Rooms to open at the start.
     open: usize,
 }
@@ -95,7 +97,9 @@ impl ServerBuilder {
         let script = "text/javascript; charset=utf-8";
         self.io
             .page(&format!("/schema/{name}.js"), Page::new(script, module));
-        let (made, loaded) = (options.clone(), options.clone());
+        let (made, loaded, played) = (options.clone(), options.clone(), options.clone());
+        let make = Arc::new(make);
+        let shown = make.clone();
         let kind = Kind {
             name: name.to_owned(),
             group: usize::from(options.seats),
@@ -105,6 +109,10 @@ impl ServerBuilder {
             }),
             load: Box::new(move |bytes, now| {
                 Ok(Box::new(Room::<G>::load(bytes, loaded.clone(), now)?))
+            }),
+            play: Box::new(move |code, bytes| {
+                let room = Room::playing(shown(0), code, played.clone(), bytes)?;
+                Ok(Box::new(room))
             }),
             open: 0,
         };

@@ -5,7 +5,7 @@
 //! forgotten everywhere. Leaves out: seats. Those are the room's, which has the last word.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::Kind;
 use crate::{
-    driver::{Office, RoomAddress, RoomInfo, RoomNow, What},
+    driver::{Office, Origin, RoomAddress, RoomInfo, RoomNow, What},
     env,
     game::Refusal,
     room::{ClientId, Token},
@@ -96,6 +96,8 @@ pub(crate) struct Directory {
     kinds: BTreeMap<String, Arc<Kind>>,
     rooms: Shared<Rooms>,
     bindings: Vec<Shared<HashMap<ClientId, Arc<RoomAddress>>>>,
+    /// Clients behind a modelled network.
+    weathered: Shared<HashSet<ClientId>>,
 }
 
 #[derive(Default)]
@@ -113,6 +115,7 @@ impl Directory {
             kinds,
             rooms: Shared::default(),
             bindings: (0..STRIPES).map(|_| Shared::default()).collect(),
+            weathered: Shared::default(),
         }
     }
 
@@ -254,7 +257,7 @@ impl Directory {
         rooms: &mut Rooms,
         kind: &Arc<Kind>,
         privacy: Privacy,
-        saved: Option<(String, Vec<u8>)>,
+        saved: Option<(Option<String>, Origin)>,
         office: &Office,
         gateway: &Gateway,
     ) -> Result<Arc<RoomAddress>, Refusal> {
@@ -264,16 +267,14 @@ impl Directory {
                 "there are too many rooms; try again later",
             ));
         }
-        let (code, saved) = match saved {
-            Some((code, bytes)) => (code, Some(bytes)),
-            None => {
-                let mut code = random_code();
-                while rooms.by_code.contains_key(&code) {
-                    code = random_code();
-                }
-                (code, None)
+        let (code, origin) = saved.unwrap_or_else(|| (None, Origin::Seed(env::number())));
+        let code = code.unwrap_or_else(|| {
+            let mut code = random_code();
+            while rooms.by_code.contains_key(&code) {
+                code = random_code();
             }
-        };
+            code
+        });
         rooms.last_id += 1;
         let id = rooms.last_id;
         let busy = |error: &dyn std::fmt::Display| {
@@ -299,8 +300,7 @@ impl Directory {
             address: address.clone(),
             members,
             kind: kind.clone(),
-            saved,
-            seed: env::number(),
+            origin,
         };
         office
             .post(&address, open)
@@ -318,7 +318,7 @@ impl Directory {
         &self,
         kind: &str,
         privacy: Privacy,
-        saved: Option<(String, Vec<u8>)>,
+        saved: Option<(Option<String>, Origin)>,
         office: &Office,
         gateway: &Gateway,
     ) -> Result<Arc<RoomAddress>, Refusal> {
@@ -380,12 +380,28 @@ impl Directory {
         let mut bound = self.stripe(client).lock();
         if bound.get(&client).is_some_and(|address| address.id == room) {
             bound.remove(&client);
+            self.weathered.lock().remove(&client);
         }
+    }
+
+    /// A socket that is bound to a room is, or is no longer, behind a modelled network.
+    pub(crate) fn set_weathered(&self, client: ClientId, weathered: bool) {
+        match weathered && self.room_of(client).is_some() {
+            true => self.weathered.lock().insert(client),
+            false => self.weathered.lock().remove(&client),
+        };
+    }
+
+    /// The room of a socket behind a modelled network.
+    pub(crate) fn room_of_weathered(&self, client: ClientId) -> Option<Arc<RoomAddress>> {
+        let weathered = self.weathered.lock().contains(&client);
+        weathered.then(|| self.room_of(client)).flatten()
     }
 
     /// The socket is gone: from its room, which is returned, and from its queue.
     pub(crate) fn gone(&self, client: ClientId) -> Option<Arc<RoomAddress>> {
         self.rooms.lock().leave_queue(client);
+        self.weathered.lock().remove(&client);
         self.stripe(client).lock().remove(&client)
     }
 

@@ -117,9 +117,17 @@ pub(super) fn register(io: &mut Builder, running: &Running) {
         "weather",
         move |socket: &Socket, request: Option<WeatherRequest>| {
             let weather = request.and_then(|request| request.weather());
+            if let Some(rooms) = to.get() {
+                let client = client_of(socket);
+                rooms.directory.set_weathered(client, weather.is_some());
+            }
             post(&to, socket, |client| What::Weather { client, weather })
         },
     );
+    let to = running.clone();
+    io.on("rate", move |socket: &Socket, one_in: u32| {
+        post(&to, socket, |client| What::Thin { client, one_in })
+    });
     let to = running.clone();
     io.on("leave", move |socket: &Socket, (): ()| {
         let Some(rooms) = to.get() else { return false };
@@ -148,9 +156,17 @@ pub(super) fn register(io: &mut Builder, running: &Running) {
         list(&to, Some(&kind.name))
     });
     let to = running.clone();
-    io.on("clock", move |_: &Socket, (): ()| {
-        to.get()
-            .map(|rooms| rooms.office.clock.now().as_secs_f64() * 1000.0)
+    io.on_raw("clock", move |socket: &Socket, _: Args<'_>, ack| {
+        let Some(rooms) = to.get() else { return };
+        let (client, at) = (client_of(socket), rooms.office.clock.now());
+        match rooms.directory.room_of_weathered(client) {
+            // What delays all else delays this, too.
+            Some(room) => {
+                // Full: the client asks again.
+                let _ = rooms.office.post(&room, What::Time { client, ack, at });
+            }
+            None => answer(ack, &(at.as_secs_f64() * 1000.0)),
+        }
     });
 }
 

@@ -9,7 +9,7 @@ use ringside_gateway::Gateway;
 
 use super::{Directory, directory::Privacy};
 use crate::{
-    driver::{Office, RoomAddress, RoomInfo, RoomReport, What},
+    driver::{Office, Origin, RoomAddress, RoomInfo, RoomReport, What},
     env,
     game::{PlayerId, Refusal},
     room::Token,
@@ -59,10 +59,23 @@ impl Rooms {
         } else {
             Privacy::Public
         };
-        let saved = Some((code.to_ascii_uppercase(), bytes));
+        let saved = (Some(code.to_ascii_uppercase()), Origin::Saved(bytes));
         self.directory
-            .create(kind, privacy, saved, &self.office, &self.gateway)?;
+            .create(kind, privacy, Some(saved), &self.office, &self.gateway)?;
         Ok(())
+    }
+
+    /// Opens a room that shows a recording: what [`replay`](Self::replay) gave, of this kind of game. It is
+    /// private; whoever comes with its code watches. Returns the code.
+    ///
+    /// # Errors
+    /// No such kind, or too many rooms. Bytes that are no recording are logged, and the room ends at once.
+    pub fn play(&self, kind: &str, recording: Vec<u8>) -> Result<String, Refusal> {
+        let shown = Some((None, Origin::Recording(recording)));
+        let address =
+            self.directory
+                .create(kind, Privacy::Private, shown, &self.office, &self.gateway)?;
+        Ok(address.code.clone())
     }
 
     /// Promises a seat, for a matchmaker of one's own: hand the token to the player, who joins with it.
@@ -120,6 +133,15 @@ impl Rooms {
     /// No such room.
     pub fn set_bots(&self, room: &str, population: u16) -> Result<(), Refusal> {
         self.post(&*self.find(room)?, What::Bots(population))
+    }
+
+    /// Gives a room to another room thread, between two of its steps; the threads also do so by themselves
+    /// when one is much busier than another. Its players notice nothing.
+    ///
+    /// # Errors
+    /// No such room.
+    pub fn move_to(&self, room: &str, thread: usize) -> Result<(), Refusal> {
+        self.post(&*self.find(room)?, What::Move(thread))
     }
 
     /// Ends a room; everybody in it is told why.
