@@ -1,31 +1,8 @@
 //! Tests of the game in a room: bots play, it is saved and goes on, nobody sees too far, colours leave gold alone.
 
-use ringside_rooms::{
-    ClientId, Goodbye, Outlet, Room, RoomOptions, To, Urgency,
-    ringside_netcode::{
-        snapshot::{FrameIndex, FrameSet},
-        tick::Step,
-    },
-};
+use ringside_rooms::{Nobody, Room, RoomOptions, ringside_netcode::tick::Step};
 
 use super::*;
-
-/// Nobody listens.
-struct Silence;
-
-impl Outlet for Silence {
-    fn answer(&mut self, _: ClientId, _: &RawValue) {}
-    fn share(&mut self, _: ClientId, _: bool) {}
-    fn dismiss(&mut self, _: ClientId, _: Option<Goodbye>) {}
-    fn event(&mut self, _: To<'_>, _: &'static str, _: &RawValue, _: Urgency) {}
-    fn frames(&mut self, frames: FrameSet, _: &[(ClientId, FrameIndex)]) -> Option<FrameSet> {
-        Some(frames)
-    }
-    fn frame(&mut self, _: ClientId, _: &[u8]) {}
-    fn is_gone(&self, _: ClientId) -> bool {
-        false
-    }
-}
 
 fn options(bots: u16) -> RoomOptions {
     RoomOptions {
@@ -45,7 +22,7 @@ fn play(room: &mut Room<Glimmer>, ticks: u32) {
             late: std::time::Duration::ZERO,
         };
         let now = std::time::Duration::from_secs(1) * tick.get() / HZ;
-        room.step(step, now, &mut Silence);
+        room.step(step, now, &mut Nobody);
     }
 }
 

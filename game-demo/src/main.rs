@@ -9,14 +9,17 @@ mod replay;
 
 use std::{
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     time::Duration,
 };
 
 use clap::Parser;
-use game_demo::{game::Glimmer, rules};
-use ringside_rooms::{Builder, RoomOptions, ServerBuilder, Tls, raise_descriptor_limit};
+use game_demo::{game::Glimmer, map::Map, rules};
+use ringside_rooms::{
+    Builder, RoomOptions, Rooms, ServerBuilder, Tls, raise_descriptor_limit,
+    ringside_netcode::replay::Replay,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -56,6 +59,9 @@ struct Cli {
     /// Keep the arenas in this folder: after a restart players go on where they were
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
+    /// Show a recording, saved from a replay (key R) in the page, to whoever opens the address that is printed
+    #[arg(long, value_name = "FILE")]
+    play: Option<PathBuf>,
     /// Certificate chain in PEM, to listen with TLS; taken up again when the file changes
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
@@ -141,12 +147,31 @@ fn main() -> ExitCode {
             None => println!("This machine seems to be in no network."),
         }
     }
+    if let Some(file) = &cli.play {
+        match play(&server.rooms(), file) {
+            Ok(code) => println!("The recording is at {url}/?room={code}&watch"),
+            Err(error) => {
+                eprintln!("game-demo: {}: {error}", file.display());
+                return ExitCode::FAILURE;
+            }
+        }
+    }
     println!("Open it in two tabs, or send it to a friend. Ctrl-C ends it.");
     if cli.open && !open(&url) {
         eprintln!("game-demo: no browser could be started; open {url} yourself");
     }
     server.wait();
     ExitCode::SUCCESS
+}
+
+/// Opens a room that shows this file; returns its code.
+fn play(rooms: &Rooms, file: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
+    let layers = Map::new().layers;
+    Replay::open(layers, &bytes).map_err(|error| error.to_string())?;
+    rooms
+        .play("glimmer", bytes)
+        .map_err(|refusal| refusal.error)
 }
 
 fn options(cli: &Cli) -> RoomOptions {

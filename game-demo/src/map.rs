@@ -4,7 +4,7 @@
 
 use ringside_rooms::ringside_netcode::{
     interest::{Grid, GridConfig, View},
-    snapshot::{Capture, CellId, EntityId, LayerId, Layers, Owner},
+    snapshot::{Capture, CellId, Decoder, EntityId, LayerId, Layers, Owner},
 };
 
 use crate::{
@@ -99,6 +99,12 @@ impl Map {
             self.stage_cell(),
             &Stage::from(arena),
         );
+    }
+
+    /// How many pucks and motes a client sees that has read its frames with this decoder.
+    pub fn visible(&self, decoder: &Decoder) -> (usize, usize) {
+        let pucks = decoder.entities(self.pucks).count();
+        (pucks, decoder.entities(self.motes).count())
     }
 
     /// The owner of a puck.

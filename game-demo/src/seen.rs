@@ -3,14 +3,7 @@
 //! Promises: every field fits its bits whatever the rules do (what could be larger is cut, and a test compares);
 //! what only its owner may know (exact motion, cooldowns) is in no one else's frames.
 
-use ringside_rooms::{
-    Input, Replicate,
-    ringside_netcode::{
-        self,
-        bits::{BitReader, BitWriter},
-        input::WireInput,
-    },
-};
+use ringside_rooms::{Input, Replicate, ringside_netcode};
 
 use crate::rules::{
     PIXEL,
@@ -45,70 +38,24 @@ impl Input for PuckInput {
     }
 }
 
-impl From<PuckInput> for Controls {
-    fn from(input: PuckInput) -> Self {
-        let PuckInput {
-            heading,
-            thrust,
-            aim,
-            dash,
-            fire,
-        } = input;
-        Self {
-            heading,
-            thrust,
-            aim,
-            dash,
-            fire,
+/// Two structs that have the same fields become each other.
+macro_rules! alike {
+    ($one:ty, $other:ty: $($field:ident),*) => {
+        impl From<$one> for $other {
+            fn from(it: $one) -> Self {
+                Self { $($field: it.$field),* }
+            }
         }
-    }
-}
 
-impl From<Controls> for PuckInput {
-    fn from(controls: Controls) -> Self {
-        let Controls {
-            heading,
-            thrust,
-            aim,
-            dash,
-            fire,
-        } = controls;
-        Self {
-            heading,
-            thrust,
-            aim,
-            dash,
-            fire,
+        impl From<$other> for $one {
+            fn from(it: $other) -> Self {
+                Self { $($field: it.$field),* }
+            }
         }
-    }
+    };
 }
 
-/// An input as a Rust client writes it: the fields of its schema, one after another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Piloted(pub PuckInput);
-
-impl Input for Piloted {
-    fn repeated(&self) -> Self {
-        Self(self.0.repeated())
-    }
-}
-
-impl WireInput for Piloted {
-    fn write(&self, out: &mut BitWriter) {
-        let fields = PuckInput::SCHEMA.fields;
-        let mut row = vec![0; fields.len()];
-        self.0.store(&mut row);
-        for (field, value) in fields.iter().zip(row) {
-            out.put(value, field.bits.into());
-        }
-    }
-
-    fn read(from: &mut BitReader<'_>) -> Option<Self> {
-        let fields = PuckInput::SCHEMA.fields.iter();
-        let row: Vec<u32> = fields.map(|field| from.get(field.bits.into())).collect();
-        Some(Self(PuckInput::load(&row)))
-    }
-}
+alike!(PuckInput, Controls: heading, thrust, aim, dash, fire);
 
 /// A puck: 57 bits for all who see it, and its motion to the last bit for its owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Replicate)]

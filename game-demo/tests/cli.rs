@@ -124,6 +124,20 @@ fn a_bad_flag_or_address_says_what_would_be_right() {
 }
 
 #[test]
+fn what_is_no_recording_is_named_and_nothing_runs() {
+    let (output, said) = ends(&["--port", "0", "--play", "absent.replay"]);
+    assert!(
+        !output.status.success() && said.contains("absent.replay"),
+        "{said}"
+    );
+    let (output, said) = ends(&["--port", "0", "--play", env!("CARGO_BIN_EXE_game-demo")]);
+    assert!(
+        !output.status.success() && said.contains("not a replay"),
+        "{said}"
+    );
+}
+
+#[test]
 fn few_descriptors_are_warned_about_with_the_mend() {
     let program = env!("CARGO_BIN_EXE_game-demo");
     // A limit set by the shell, soft and hard; the taken port ends the program at once.

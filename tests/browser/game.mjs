@@ -25,7 +25,7 @@ const KEPT_OUTPUT_MAX = 16_000;
 /**
  * Runs `game-demo --port 0 --bots N` and what else is asked.
  * @param {{bots: number, keep?: boolean, more?: string[]}} options
- * @returns {Promise<{url: string, output(): string, stop(): Promise<void>, kill(): Promise<void>, again(): Promise<object>}>}
+ * @returns {Promise<{url: string, output(): string, printed(what: RegExp): Promise<RegExpExecArray>, stop(): Promise<void>, kill(): Promise<void>, again(): Promise<object>}>}
  */
 export async function startGame({ bots, keep = false, more = [], port = 0, folder = undefined }) {
   const program = process.env.RINGSIDE_GAME ? resolve(HERE, process.env.RINGSIDE_GAME) : DEFAULT_PROGRAM;
@@ -82,8 +82,23 @@ export async function startGame({ bots, keep = false, more = [], port = 0, folde
       rmSync(folder, { recursive: true, force: true });
     }
   };
+  /** What it prints at some time after its address. */
+  const printed = (what) =>
+    new Promise((found, fail) => {
+      const timer = setTimeout(() => fail(new Error(`${what} was not printed: ${output}`)), START_DEADLINE_MS);
+      const look = () => {
+        const match = what.exec(output);
+        if (!match) return;
+        clearTimeout(timer);
+        child.stdout.off("data", look);
+        found(match);
+      };
+      // Behind the listener that keeps the output.
+      child.stdout.on("data", look);
+      look();
+    });
   const again = () => startGame({ bots, keep, more, folder, port: Number(new URL(url).port) });
-  return { url, output: () => output, stop, kill: () => end("SIGKILL"), again };
+  return { url, output: () => output, printed, stop, kill: () => end("SIGKILL"), again };
 }
 
 /** What a running game says of its rooms. */

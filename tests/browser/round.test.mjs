@@ -166,7 +166,21 @@ test("figures, split view, encodings, transports, a stall, a replay", { timeout:
     await page.keyboard.press("KeyR");
     await until(visitor, "replays the last seconds", () => window.__glimmer.replaying === true);
     await keep(visitor, "replay.png");
+    // Saved, and shown by another server to somebody who opens what it prints.
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#cam-save")]);
     await page.keyboard.press("Escape");
+    const film = await startGame({ bots: 0, more: ["--play", await download.path()] });
+    try {
+      const [, query] = await film.printed(/The recording is at http:\/\/[^/]+(\/\S+)\s/);
+      const viewer = await visit(browser, film, query);
+      await until(viewer, "watches", () => window.__glimmer?.connected === true && window.__glimmer.net.watching);
+      const seen = await viewer.page.evaluate(() => window.__glimmer.tick ?? 0);
+      await until(viewer, "sees it go on", (seen) => window.__glimmer.tick > seen + 60 && window.__glimmer.players().length >= 20, seen);
+      await keep(viewer, "film.png");
+      assert.deepEqual(viewer.errors, []);
+    } finally {
+      await film.stop();
+    }
 
     await page.keyboard.press("Enter");
     await page.keyboard.type("hello <b>there</b>");

@@ -29,6 +29,13 @@ function show(stats, seconds) {
   );
   const names = Object.keys(stats.rooms[0]?.inputs ?? {});
   table("inputs", ["room", ...names], stats.rooms.map((room) => [room.code, ...names.map((name) => room.inputs[name])]));
+  const named = stats.rooms.flatMap((room) => room.slowest.map((client) => [room.code, client]));
+  const worst = named.sort(([, a], [, b]) => b.inFlight - a.inFlight || (b.roundTripMs ?? 0) - (a.roundTripMs ?? 0)).slice(0, 20);
+  table(
+    "slowest",
+    ["room", "seat", "name", "round trip", "in flight", "frames", "bytes a frame", "conflated", "over budget"],
+    worst.map(([code, client]) => [code, client.player ?? "watching", client.name, client.roundTripMs === null ? "–" : `${client.roundTripMs} ms`, client.inFlight, client.frames, Math.round(client.frameBytes / Math.max(1, client.frames)), client.conflated, client.overBudget]),
+  );
   const plain = Object.entries(stats).filter(([, value]) => typeof value === "number");
   table("sockets", plain.map(([name]) => name), [plain.map(([, value]) => value)]);
   at("state").textContent = `room threads, busy: ${stats.threads.map(([busy, rooms]) => `${busy / 10} % (${rooms} rooms)`).join(", ")}`;

@@ -1,6 +1,6 @@
 // The killcam: when one was shattered, the last seconds once more, as the server recorded them, from the other's side.
 //
-// Promises: it never keeps anybody from playing: it ends when the player is back, at a key, or by itself.
+// The recording can be saved, and shown by `game-demo --play FILE`. Promises: it never keeps anybody from playing: it ends when the player is back, at a key, or by itself.
 import { decodeReplay, replayView } from "../net/replay.js";
 import { Scene } from "../look/scene.js";
 
@@ -55,12 +55,20 @@ export class Cam {
       if (this.#frames.length < 2) return;
       [this.#tick, this.#end, this.#follow] = [this.#frames[0].tick, this.#frames.at(-1).tick, follow];
       this.#scene = new Scene(this.calm);
+      this.#offer(bytes);
       at("cam-title").textContent = "REPLAY";
       at("cam-text").textContent = text;
       at("cam").hidden = false;
       // The killcam of a moment must not outlast the moment.
       this.short = to - from < LONG_TICKS;
     });
+  }
+
+  /** The recording as a file, which `game-demo --play FILE` shows. */
+  #offer(bytes) {
+    const link = at("cam-save");
+    if (link.href) URL.revokeObjectURL(link.href);
+    link.href = URL.createObjectURL(new Blob([bytes]));
   }
 
   stop() {

@@ -14,6 +14,8 @@ const SLIDERS = [
   { key: "jitterMs", text: "jitter", unit: "ms", max: 150, step: 5 },
   { key: "loss", text: "loss", unit: "%", max: 100, step: 5, show: (v) => `${v / 10} %` },
 ];
+/** Snapshots a second that can be asked for, of the 20 that there are: one in so many. */
+const RATES = [1, 2, 3, 4, 5, 10];
 const SWITCHES = [
   { key: "prediction", text: "prediction", note: "off: you fly where the server last saw you, a round trip late" },
   { key: "smoothing", text: "smoothing", note: "off: corrections jump instead of gliding" },
@@ -40,6 +42,7 @@ export class Lab {
   constructor(root, button, net, actions) {
     Object.assign(this, { root, button, net, actions, overlay: false });
     this.weather = { pingMs: 0, jitterMs: 0, loss: 0 };
+    this.oneIn = 1;
     this.#build();
     button.addEventListener("click", () => this.toggle());
     addEventListener("keydown", (event) => event.code === "KeyN" && !(event.target instanceof HTMLInputElement) && !event.ctrlKey && this.toggle());
@@ -68,7 +71,7 @@ export class Lab {
     this.note = element("p", { className: "note" });
     this.codec = element("p", { className: "note" });
     root.append(element("h3", { textContent: "MEASURED" }), list);
-    root.append(element("h3", { textContent: "A WORSE NETWORK" }), ...SLIDERS.map((each) => this.#slider(each)));
+    root.append(element("h3", { textContent: "A WORSE NETWORK" }), ...SLIDERS.map((each) => this.#slider(each)), this.#rate());
     root.append(element("h3", { textContent: "SWITCHES" }), element("div", { className: "row" }, ...this.#switches()), this.note);
     root.append(element("h3", { textContent: "ENCODING" }), element("div", { className: "row" }, ...this.#codecs()), this.codec);
     root.append(element("h3", { textContent: "TRANSPORT" }), element("div", { className: "row" }, ...this.#transports()));
@@ -89,9 +92,31 @@ export class Lab {
     return element("div", { className: "slider" }, element("label", { textContent: text, htmlFor: `s-${key}` }), input, output);
   }
 
+  /** Snapshots a second, fewer to the left. */
+  #rate() {
+    const show = (at) => `${(this.#rateOfAll() / RATES[at]).toFixed(0)}/s`;
+    const most = RATES.length - 1;
+    const output = element("output", { textContent: show(0) });
+    const input = element("input", { type: "range", min: 0, max: most, step: 1, value: most, id: "s-rate" });
+    input.setAttribute("aria-label", "snapshots a second");
+    input.addEventListener("input", () => {
+      this.oneIn = RATES[most - input.value];
+      output.textContent = show(most - input.value);
+      this.net.room.thin(this.oneIn);
+    });
+    return element("div", { className: "slider" }, element("label", { textContent: "snapshots", htmlFor: "s-rate" }), input, output);
+  }
+
+  /** Snapshots a second of the room itself. */
+  #rateOfAll() {
+    const { welcome } = this.net.room;
+    return welcome ? welcome.tickHz / welcome.snapshotEvery : 20;
+  }
+
   /** Tells the server of the sliders; also after coming back. */
   applyWeather() {
     const { weather, net } = this;
+    if (this.oneIn > 1) net.room.thin(this.oneIn);
     const bad = Object.values(weather).some(Boolean);
     // Nothing to say to a room that has never heard of it.
     if (bad || this.told === net.room.seat?.token) net.room.weather(bad ? weather : null);
@@ -218,7 +243,7 @@ export class Lab {
     const a_second = (key) => (last[key] - first[key]) / seconds;
     const ms = (v) => (v === undefined ? "–" : `${v < 10 ? v.toFixed(1) : Math.round(v)} ms`);
     const kB = (v) => `${(v / 1000).toFixed(1)} kB/s`;
-    const expected = net.room.welcome ? 60 / (net.room.welcome.snapshotEvery ?? 3) : 20;
+    const expected = this.#rateOfAll() / this.oneIn;
     const server = this.#server;
     const us = (v) => (v === undefined ? "–" : `${(v / 1000).toFixed(2)} ms`);
     const json = a_second("json");
@@ -237,7 +262,7 @@ export class Lab {
       "baseline age": age ? `${age} ticks` : "keyframe",
       mispredicted: `${net.mispredictionsAMinute}/min`,
       "in flight": server ? String(server.inFlight) : "–",
-      replay: net.room.welcome ? "10 s" : "–",
+      replay: server?.recordedMs ? `${(server.recordedMs / 1000).toFixed(1)} s` : "–",
       via: net.transport ?? net.socket.state,
       codec: `bits ${kB(a_second("bytes"))}` + (json > 0 ? ` · the same as JSON ${kB(json)} · as msgpack ${kB(a_second("packed"))} (computed here)` : ""),
     };
