@@ -3,9 +3,11 @@
 //! The benchmarks themselves are in `benches/` (wall time) and `instructions/` (instruction counts);
 //! rivals, in `rivals/`, are outside the workspace. Nothing here is for use elsewhere.
 
+pub mod arena;
 pub mod codec;
 pub mod compare;
 pub mod cost;
+pub mod crowd;
 pub mod load;
 pub mod need;
 pub mod page;

@@ -18,12 +18,14 @@ pub struct Contender {
     pub socket_io: bool,
     /// Whether broadcasts are swallowed.
     pub swallows: bool,
+    /// Whose players load it, where it is a game: a word for `ringside-swarm`.
+    pub game: Option<&'static str>,
 }
 
 /// Where programs are.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// `fixture`, `ringside-load`.
+    /// `fixture`, `arena-room`, `game-demo`, and what loads them.
     pub ours: PathBuf,
     /// The rivals written in Rust.
     pub rivals: PathBuf,
@@ -56,6 +58,7 @@ pub fn everybody(places: &Places) -> Vec<Contender> {
         command,
         socket_io,
         swallows,
+        game: None,
     };
     let with_port = |mut words: Vec<String>| {
         words.push("PORT".to_owned());
@@ -150,5 +153,63 @@ pub fn everybody(places: &Places) -> Vec<Contender> {
             true,
         ));
     }
+    all.extend(games(places));
     all
+}
+
+/// Those whose rooms are compared, with players in them.
+fn games(places: &Places) -> Vec<Contender> {
+    let ours = |name: &str, rest: &[&str]| {
+        let program = places.ours.join(name).display().to_string();
+        let rest = rest.iter().map(|word| (*word).to_owned());
+        std::iter::once(program).chain(rest).collect::<Vec<_>>()
+    };
+    let colyseus = |rest: &[&str]| {
+        let script = places.scripts.join("colyseus.mjs").display().to_string();
+        let mut words = ["env", "NODE_ENV=production", "node"]
+            .map(str::to_owned)
+            .to_vec();
+        words.extend([script, "PORT".to_owned()]);
+        words.extend(rest.iter().map(|word| (*word).to_owned()));
+        words
+    };
+    let game = |key, title, game, command| Contender {
+        key,
+        title,
+        command,
+        socket_io: false,
+        swallows: false,
+        game: Some(game),
+    };
+    vec![
+        game(
+            "rooms",
+            "*Ringside rooms",
+            "arena",
+            ours("arena-room", &["--port", "PORT"]),
+        ),
+        game("colyseus", "Colyseus", "colyseus", colyseus(&[])),
+        game(
+            "colyseus-views",
+            "Colyseus, a StateView each",
+            "colyseus",
+            colyseus(&["--views"]),
+        ),
+        game(
+            "glimmer",
+            "*GLIMMER",
+            "glimmer",
+            ours(
+                "game-demo",
+                &["--port", "PORT", "--bots", "0", "--shards", "1"],
+            ),
+        ),
+        // As many moving and standing as a player of GLIMMER saw just before.
+        game(
+            "colyseus-glimmer",
+            "Colyseus, as much in view as in GLIMMER",
+            "colyseus",
+            colyseus(&["--entities", "MOVING", "--standing", "STANDING"]),
+        ),
+    ]
 }

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::de::DeserializeOwned;
+
 use super::Contender;
 use crate::load::Outcome;
 
@@ -40,6 +42,9 @@ fn pinned(core: &str, program: &str) -> Command {
     ]);
     command
 }
+
+/// How the line begins that a server prints once it listens: the rivals, and GLIMMER.
+const READY: [&str; 2] = ["listening on ", "GLIMMER is at "];
 
 /// How long a process may take to begin its session.
 const SESSION: Duration = Duration::from_secs(2);
@@ -82,7 +87,7 @@ impl Running {
         if let Some(output) = output {
             BufReader::new(output).read_line(&mut line)?;
         }
-        if !line.starts_with("listening on ") {
+        if !READY.iter().any(|ready| line.starts_with(ready)) {
             let status = running.child.wait()?;
             return Err(io::Error::other(format!(
                 "{} did not start ({status})",
@@ -92,7 +97,7 @@ impl Running {
         Ok(running)
     }
 
-    /// Loads it. `args` are those of `ringside-load` but for address, process and cores.
+    /// Loads it with messages. `args` are those of `ringside-load` but for address, process and cores.
     pub(super) fn load(
         &self,
         load: &Path,
@@ -100,24 +105,45 @@ impl Running {
         args: &[String],
     ) -> io::Result<Outcome> {
         let scheme = if contender.socket_io { "http" } else { "ws" };
-        let mut command = pinned(CORES[1], &load.display().to_string());
-        command
-            .arg(format!("{scheme}://{}", self.address))
-            .args(["--quiet", "--json", "-", "--pin", CORES[1], "--pid"])
+        let url = format!("{scheme}://{}", self.address);
+        let mut words: Vec<&str> = vec![&url, "--quiet", "--json", "-"];
+        if contender.swallows {
+            words.push("--swallowed");
+        }
+        self.generate(load, &words, args)
+    }
+
+    /// Loads it with players. `args` are those of `ringside-swarm` but for the same, and what it answers
+    /// depends on them.
+    pub(super) fn play<T: DeserializeOwned>(
+        &self,
+        swarm: &Path,
+        game: &str,
+        args: &[String],
+    ) -> io::Result<T> {
+        self.generate(swarm, &[game, &format!("http://{}", self.address)], args)
+    }
+
+    fn generate<T: DeserializeOwned>(
+        &self,
+        program: &Path,
+        words: &[&str],
+        args: &[String],
+    ) -> io::Result<T> {
+        let child = pinned(CORES[1], &program.display().to_string())
+            .args(words)
+            .args(["--pin", CORES[1], "--pid"])
             .arg(self.child.id().to_string())
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        if contender.swallows {
-            command.arg("--swallowed");
-        }
-        let child = command.spawn()?;
+            .stderr(Stdio::piped())
+            .spawn()?;
         raise(child.id());
         let output = child.wait_with_output()?;
         serde_json::from_slice(&output.stdout).map_err(|_| {
             let said = String::from_utf8_lossy(&output.stderr);
-            io::Error::other(format!("{}: {}", contender.key, said.trim()))
+            io::Error::other(said.trim().to_owned())
         })
     }
 }

@@ -9,13 +9,15 @@ mod contender;
 mod launch;
 mod point;
 mod report;
+mod rooms;
 mod stored;
 mod table;
 mod verdict;
 
 pub use contender::{Contender, Places, everybody};
-pub use point::{Point, Runs, points};
+pub use point::{Point, Runs, Values, points};
 pub use report::report;
+pub use rooms::rooms_table;
 pub use stored::{Figure, Figures, Machine, Stored, civil_date};
 pub use table::performance;
 pub use verdict::{ACROSS_THREADS, Comparison, MORE_IS_BETTER, compare};

@@ -1,9 +1,16 @@
 //! What is measured: a kind of load, and who takes part.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::Path,
+};
 
 use super::{Contender, Figure, Figures, launch::Running};
-use crate::load::Outcome;
+use crate::{
+    crowd::{Limit, Most, Sample},
+    load::Outcome,
+};
 
 /// One kind of load.
 #[derive(Clone, Debug)]
@@ -12,7 +19,7 @@ pub struct Point {
     pub key: &'static str,
     /// What it is, for people.
     pub title: &'static str,
-    /// Arguments of `ringside-load`.
+    /// Arguments of `ringside-load`, or of `ringside-swarm` where games are compared.
     args: Vec<&'static str>,
     /// Whether only Socket.IO servers can take part.
     socket_io_only: bool,
@@ -20,7 +27,16 @@ pub struct Point {
     swallowed: bool,
     /// The rate is half of what the contender can do, by this other point.
     half_of: Option<&'static str>,
+    /// The games that take part; none where messages are measured.
+    games: &'static [&'static str],
+    /// It looks for a number of players, which takes long: in the first repetition only.
+    pub once: bool,
 }
+
+/// The games that are compared with as many players each.
+const ROOMS: &[&str] = &["rooms", "colyseus", "colyseus-views"];
+/// Those of which it is told how many players they hold. With a view each Colyseus holds fewer.
+const MOST: &[&str] = &["rooms", "colyseus", "glimmer", "colyseus-glimmer"];
 
 /// Every kind of load, in the order of measuring.
 pub fn points() -> Vec<Point> {
@@ -31,6 +47,12 @@ pub fn points() -> Vec<Point> {
         socket_io_only: false,
         swallowed: false,
         half_of: None,
+        games: &[],
+        once: false,
+    };
+    let game = |key, title, args: &[&'static str]| Point {
+        games: ROOMS,
+        ..point(key, title, args)
     };
     vec![
         point(
@@ -86,28 +108,72 @@ pub fn points() -> Vec<Point> {
                 &["--protocol", "polling", "--connections", "500"],
             )
         },
+        game(
+            "watch-400",
+            "ARENA-N, 100 in view at 20 Hz: 400 clients who watch",
+            &["--players", "400"],
+        ),
+        game(
+            "watch-1500",
+            "ARENA-N, 100 in view at 20 Hz: 1,500 clients who watch",
+            &["--players", "1500"],
+        ),
+        game(
+            "play-400",
+            "ARENA-N, 100 in view at 20 Hz: 400 clients who send an input for each snapshot",
+            &["--players", "400", "--play"],
+        ),
+        game(
+            "play-1500",
+            "ARENA-N, 100 in view at 20 Hz: 1,500 clients who send an input for each snapshot",
+            &["--players", "1500", "--play"],
+        ),
+        Point {
+            games: MOST,
+            once: true,
+            ..point(
+                "most",
+                "The most players who get 20 snapshots a second, 99 of 100 gaps within 75 ms",
+                &["--players", "1500", "--play", "--most"],
+            )
+        },
     ]
 }
 
 impl Point {
+    /// Whether games are compared, with players in them.
+    pub fn is_of_games(&self) -> bool {
+        !self.games.is_empty()
+    }
+
     /// Whether a contender takes part.
     pub fn admits(&self, contender: &Contender) -> bool {
+        if contender.game.is_some() || self.is_of_games() {
+            return self.games.contains(&contender.key);
+        }
         contender.swallows == self.swallowed && (contender.socket_io || !self.socket_io_only)
     }
 }
 
+/// The figures of one repetition, by name; names carry their unit.
+pub type Values = BTreeMap<&'static str, f64>;
+
 /// Runs points, and keeps every figure of every repetition.
 pub struct Runs<'a> {
-    load: &'a Path,
+    /// Where `ringside-load` and `ringside-swarm` are.
+    tools: &'a Path,
     seconds: f64,
-    raw: BTreeMap<&'static str, BTreeMap<&'static str, Vec<Outcome>>>,
+    raw: BTreeMap<&'static str, BTreeMap<&'static str, Vec<Values>>>,
 }
 
+/// Seconds measured for each number of players that is tried.
+const TRY_SECONDS: f64 = 5.0;
+
 impl<'a> Runs<'a> {
-    /// With this generator, so many seconds each.
-    pub fn new(load: &'a Path, seconds: f64) -> Self {
+    /// With generators from this folder, so many seconds each.
+    pub fn new(tools: &'a Path, seconds: f64) -> Self {
         Self {
-            load,
+            tools,
             seconds,
             raw: BTreeMap::new(),
         }
@@ -117,50 +183,80 @@ impl<'a> Runs<'a> {
     ///
     /// # Errors
     /// The server does not start, or the generator has no outcome.
-    pub fn run(&mut self, point: &Point, contender: &Contender) -> io::Result<&Outcome> {
+    pub fn run(&mut self, point: &Point, contender: &Contender) -> io::Result<&Values> {
         let mut args: Vec<String> = point.args.iter().map(|arg| (*arg).to_owned()).collect();
-        let seconds = if point.key == "idle" {
-            0.5
-        } else {
-            self.seconds
+        let seconds = match point.key {
+            "idle" => 0.5,
+            _ if point.once => self.seconds.min(TRY_SECONDS),
+            _ => self.seconds,
         };
-        args.extend(["--duration".to_owned(), seconds.to_string()]);
+        args.push(match contender.game {
+            Some(_) => "--seconds".to_owned(),
+            None => "--duration".to_owned(),
+        });
+        args.push(seconds.to_string());
         if let Some(half_of) = point.half_of {
             args.extend([
                 "--rate".to_owned(),
                 format!("{:.3}", self.half(half_of, contender)),
             ]);
         }
-        let server = Running::start(contender)?;
-        let outcome = server.load(self.load, contender, &args)?;
+        let server = Running::start(&self.fitted(point, contender)?)?;
+        let values = match contender.game {
+            None => {
+                of_messages(&server.load(&self.tools.join("ringside-load"), contender, &args)?)
+            }
+            Some(game) => {
+                let swarm = self.tools.join("ringside-swarm");
+                if point.once {
+                    of_most(&server.play(&swarm, game, &args)?)
+                } else {
+                    of_sample(&server.play(&swarm, game, &args)?)
+                }
+            }
+        };
         let all = self
             .raw
             .entry(point.key)
             .or_default()
             .entry(contender.key)
             .or_default();
-        all.push(outcome);
+        all.push(values);
         Ok(&all[all.len() - 1])
+    }
+
+    /// The contender with as much to show as was seen in GLIMMER, if that is what it is to show.
+    fn fitted(&self, point: &Point, contender: &Contender) -> io::Result<Contender> {
+        let mut fitted = contender.clone();
+        for (word, name) in [("MOVING", "moving"), ("STANDING", "standing")] {
+            let Some(at) = fitted.command.iter().position(|it| it == word) else {
+                continue;
+            };
+            let glimmer = self.raw.get(point.key).and_then(|all| all.get("glimmer"));
+            let seen = glimmer.and_then(|all| all.last()?.get(name));
+            let seen = seen.ok_or_else(|| io::Error::other("it needs GLIMMER in the same run"))?;
+            fitted.command[at] = format!("{seen:.0}");
+        }
+        Ok(fitted)
     }
 
     /// Half of the broadcasts a second that a contender managed, in turns with the generator.
     fn half(&self, point: &str, contender: &Contender) -> f64 {
-        let outcomes = self
+        let all = self
             .raw
             .get(point)
             .and_then(|point| point.get(contender.key));
-        let per_second = outcomes.map_or(0.0, |outcomes| {
-            let rates = outcomes
-                .iter()
-                .map(|it| it.delivered_per_s / it.connections.max(1) as f64);
-            Figure::of(rates).map_or(0.0, |figure| figure.median)
-        });
-        (per_second / 2.0).max(1.0)
+        let rates = all
+            .into_iter()
+            .flatten()
+            .filter_map(|it| it.get("broadcasts_per_s"));
+        let rate = Figure::of(rates.copied()).map_or(0.0, |figure| figure.median);
+        (rate / 2.0).max(1.0)
     }
 
     /// All figures so far.
     pub fn figures(&self) -> BTreeMap<String, BTreeMap<String, Figures>> {
-        let point = |(key, contenders): (&&str, &BTreeMap<&str, Vec<Outcome>>)| {
+        let point = |(key, contenders): (&&str, &BTreeMap<&str, Vec<Values>>)| {
             let all = contenders
                 .iter()
                 .map(|(key, all)| ((*key).to_owned(), figures(all)));
@@ -170,36 +266,77 @@ impl<'a> Runs<'a> {
     }
 }
 
-fn figures(all: &[Outcome]) -> Figures {
-    let server = |value: fn(&crate::load::Cost) -> f64| {
-        Figure::of(
-            all.iter()
-                .filter_map(|outcome| outcome.server.as_ref())
-                .map(value),
-        )
-    };
-    let of = |value: fn(&Outcome) -> f64| Figure::of(all.iter().map(value));
-    let named = [
-        ("cpu_us", server(|cost| cost.cpu_us)),
-        ("user_us", server(|cost| cost.user_us)),
-        ("per_s_core", server(|cost| 1e6 / cost.cpu_us.max(1e-6))),
-        ("handshake_us", server(|cost| cost.handshake_us)),
-        (
-            "bytes_per_connection",
-            server(|cost| cost.bytes_per_connection),
-        ),
-        ("empty_mb", server(|cost| cost.empty_mb)),
-        ("busy", server(|cost| cost.busy)),
-        ("p50_ms", of(|outcome| outcome.latency.p50_ms)),
-        ("p99_ms", of(|outcome| outcome.latency.p99_ms)),
-        ("p999_ms", of(|outcome| outcome.latency.p999_ms)),
-        ("delivered_per_s", of(|outcome| outcome.delivered_per_s)),
-        ("generator_us", of(|outcome| outcome.generator_us)),
-        ("lost", of(|outcome| outcome.lost as f64)),
-        ("missing", of(|outcome| outcome.missing as f64)),
-    ];
-    named
+fn figures(all: &[Values]) -> Figures {
+    let names: BTreeSet<&str> = all.iter().flat_map(Values::keys).copied().collect();
+    let figure = |name: &str| Figure::of(all.iter().filter_map(|values| values.get(name).copied()));
+    names
         .into_iter()
-        .filter_map(|(name, figure)| Some((name.to_owned(), figure?)))
+        .filter_map(|name| Some((name.to_owned(), figure(name)?)))
         .collect()
+}
+
+fn of_messages(outcome: &Outcome) -> Values {
+    let mut values = Values::from([
+        ("p50_ms", outcome.latency.p50_ms),
+        ("p99_ms", outcome.latency.p99_ms),
+        ("p999_ms", outcome.latency.p999_ms),
+        ("delivered_per_s", outcome.delivered_per_s),
+        (
+            "broadcasts_per_s",
+            outcome.delivered_per_s / outcome.connections.max(1) as f64,
+        ),
+        ("generator_us", outcome.generator_us),
+        ("lost", outcome.lost as f64),
+        ("missing", outcome.missing as f64),
+    ]);
+    if let Some(cost) = &outcome.server {
+        values.extend([
+            ("cpu_us", cost.cpu_us),
+            ("user_us", cost.user_us),
+            ("per_s_core", 1e6 / cost.cpu_us.max(1e-6)),
+            ("handshake_us", cost.handshake_us),
+            ("bytes_per_connection", cost.bytes_per_connection),
+            ("empty_mb", cost.empty_mb),
+            ("busy", cost.busy),
+        ]);
+    }
+    values
+}
+
+fn of_sample(sample: &Sample) -> Values {
+    let mut values = Values::from([
+        ("clients", sample.players as f64),
+        ("lost", sample.lost as f64),
+        ("unusable", sample.unusable as f64),
+        ("snapshots_per_s", sample.snapshots_per_s),
+        ("client_bytes_per_s", sample.bytes_per_s),
+        ("snapshot_bytes", sample.bytes_per_snapshot),
+        ("payload_bytes", sample.payload_per_snapshot),
+        ("gap_p50_ms", sample.gap.p50_ms),
+        ("gap_p99_ms", sample.gap.p99_ms),
+        ("gap_max_ms", sample.gap.max_ms),
+        ("late_share", sample.late_share),
+        ("generator_busy", sample.generator_busy),
+    ]);
+    if let Some(seen) = sample.seen {
+        values.extend([("moving", seen.0), ("standing", seen.1)]);
+    }
+    if let Some(cost) = &sample.server {
+        values.extend([
+            ("busy", cost.busy),
+            ("client_cpu_us", cost.player_us),
+            ("snapshot_cpu_us", cost.snapshot_us),
+            ("snapshot_user_us", cost.user_us),
+            ("clients_per_core", cost.players_per_core),
+        ]);
+    }
+    values
+}
+
+fn of_most(most: &Most) -> Values {
+    let mut values = most.held.as_ref().map(of_sample).unwrap_or_default();
+    values.insert("players", most.players as f64);
+    let own = most.limit == Limit::Generator;
+    values.insert("generator_was_the_limit", f64::from(u8::from(own)));
+    values
 }

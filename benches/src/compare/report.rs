@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Stored, points};
+use super::{Stored, points, rooms};
 use crate::page::{self, bars, escape, number, table};
 
 /// A figure by which servers are compared.
@@ -12,7 +12,7 @@ pub(super) struct Score {
     /// For a column.
     pub(super) short: &'static str,
     title: &'static str,
-    unit: &'static str,
+    pub(super) unit: &'static str,
     less_is_better: bool,
 }
 
@@ -111,8 +111,36 @@ pub(super) const SCORES: &[Score] = &[
 ];
 
 impl Score {
+    /// One of games, which have no column.
+    pub(super) const fn of_games(
+        point: &'static str,
+        figure: &'static str,
+        title: &'static str,
+        unit: &'static str,
+        less_is_better: bool,
+    ) -> Self {
+        Self {
+            less_is_better,
+            ..score(point, figure, "", title, unit)
+        }
+    }
+
     pub(super) fn of(&self, stored: &Stored, contender: &str) -> Option<f64> {
         stored.median(self.point, contender, self.figure)
+    }
+
+    /// What stands over its plot.
+    pub(super) fn heading(&self) -> String {
+        let better = if self.less_is_better { "less" } else { "more" };
+        format!("{}: {better} is better", self.title)
+    }
+
+    /// The best first.
+    pub(super) fn sort(&self, rows: &mut [(String, f64)]) {
+        rows.sort_by(|a, b| a.1.total_cmp(&b.1));
+        if !self.less_is_better {
+            rows.reverse();
+        }
     }
 }
 
@@ -172,21 +200,10 @@ pub fn report(stored: &Stored, notes: &[String]) -> String {
         if rows.is_empty() {
             continue;
         }
-        rows.sort_by(|a, b| {
-            if score.less_is_better {
-                a.1.total_cmp(&b.1)
-            } else {
-                b.1.total_cmp(&a.1)
-            }
-        });
-        let title = format!(
-            "{}: {} is better",
-            score.title,
-            if score.less_is_better { "less" } else { "more" }
-        );
-        body.push_str(&bars(&title, score.unit, &rows));
+        score.sort(&mut rows);
+        body.push_str(&bars(&score.heading(), score.unit, &rows));
     }
-    for point in points() {
+    for point in points().iter().filter(|point| !point.is_of_games()) {
         let Some(contenders) = stored.points.get(point.key) else {
             continue;
         };
@@ -229,5 +246,6 @@ pub fn report(stored: &Stored, notes: &[String]) -> String {
         });
         body.push_str(&table(&heads, rows));
     }
+    body.push_str(&rooms::page(stored));
     page::html("Ringside and its rivals", &body)
 }

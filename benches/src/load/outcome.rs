@@ -19,7 +19,7 @@ pub struct Latency {
 }
 
 impl Latency {
-    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
+    pub(crate) fn of(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
         Self {
             p50_ms: at(0.5),

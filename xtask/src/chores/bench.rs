@@ -23,8 +23,8 @@ use crate::steps::{Cmd, Step};
 /// Fails with a table of what got slower and by how much. The result goes to
 /// benches/results/DATE-COMMIT.json; the baseline is the file that benches/results/BASELINE names, and
 /// `--accept` makes the new result the baseline. `--quick`, for everyday use, takes under four minutes
-/// once everything is built, and stores nothing. `--table FILE` fills the README's table from a
-/// result of `cargo xtask rivals` and measures nothing.
+/// once everything is built, and stores nothing. `--table FILE` fills the README's tables from a
+/// result of `cargo xtask rivals`, those it has figures for, and measures nothing.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Shorter measurements; the result is not stored
@@ -33,7 +33,7 @@ pub struct Args {
     /// Make the result the baseline, if nothing failed to be measured
     #[arg(long, conflicts_with = "quick")]
     accept: bool,
-    /// Fill the README's table from this result, and do nothing else
+    /// Fill the README's tables from this result, and do nothing else
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
     #[command(flatten)]
@@ -178,7 +178,7 @@ fn steps(repo: &Repo, args: &Args) -> Vec<Step> {
         Step::commands("ratios", "contenders within one process", vec![played]).deadline(DEADLINE),
     ];
     // Last, so that what is measured is what was just built.
-    steps.extend([build_rivals(repo), build_ours()]);
+    steps.extend([build_rivals(repo), build_ours(&[])]);
     steps.retain(|step| !matches!(&step.work, crate::steps::Work::Commands(all) if all.is_empty()));
     let mut gate = Cmd::new(program(repo, "ringside-compare"), ["gate"]);
     gate.args.extend(programs(repo));
@@ -350,30 +350,54 @@ fn accept(repo: &Repo) -> ExitCode {
     }
 }
 
-/// The marks around the README's table.
-const MARKS: [&str; 2] = ["<!-- performance -->", "<!-- /performance -->"];
+/// The README's tables: their marks, what `ringside-compare table` makes them with, and a point that a result has
+/// which can fill them.
+const TABLES: [(&str, Option<&str>, &str); 2] = [
+    ("performance", None, "\"broadcast-1\""),
+    ("rooms", Some("--rooms"), "\"watch-400\""),
+];
 
-/// Fills the README's table.
+/// Fills the README's tables.
 fn table(repo: &Repo, result: &PathBuf) -> ExitCode {
-    let filled = || -> Result<(), String> {
+    let made = |option: Option<&str>| -> Result<String, String> {
         let run = "run --quiet --release -p ringside-benches --bin ringside-compare -- table";
         let output = Command::new("cargo")
             .current_dir(repo.path(""))
             .args(run.split(' '))
             .arg(result)
+            .args(option)
             .stderr(Stdio::inherit())
             .output()
             .map_err(|error| error.to_string())?;
-        if !output.status.success() {
-            return Err("the table could not be made".to_owned());
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            false => Err("the table could not be made".to_owned()),
         }
+    };
+    let filled = || -> Result<usize, String> {
+        let told = |path: &std::path::Path, error| format!("{}: {error}", path.display());
+        let measured = fs::read_to_string(result).map_err(|error| told(result, error))?;
         let path = repo.path("README.md");
-        let readme = fs::read_to_string(&path).map_err(|error| format!("README.md: {error}"))?;
-        let readme = fill(&readme, &String::from_utf8_lossy(&output.stdout))?;
-        fs::write(&path, readme).map_err(|error| format!("README.md: {error}"))
+        let mut readme = fs::read_to_string(&path).map_err(|error| told(&path, error))?;
+        let mut tables = 0;
+        for (name, option, point) in TABLES {
+            if measured.contains(point) {
+                readme = fill(&readme, name, &made(option)?)?;
+                tables += 1;
+            }
+        }
+        fs::write(&path, readme).map_err(|error| told(&path, error))?;
+        Ok(tables)
     };
     match filled() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(0) => {
+            eprintln!(
+                "{} has figures for none of the README's tables",
+                result.display()
+            );
+            ExitCode::FAILURE
+        }
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -381,15 +405,15 @@ fn table(repo: &Repo, result: &PathBuf) -> ExitCode {
     }
 }
 
-/// Puts a table between the marks.
-fn fill(readme: &str, table: &str) -> Result<String, String> {
-    let [begin, end] = MARKS;
+/// Puts a table between the marks of this name.
+fn fill(readme: &str, name: &str, table: &str) -> Result<String, String> {
+    let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
     let start = readme
-        .find(begin)
+        .find(&begin)
         .ok_or_else(|| format!("README.md lacks {begin}"))?
         + begin.len();
     let stop = readme[start..]
-        .find(end)
+        .find(&end)
         .ok_or_else(|| format!("README.md lacks {end}"))?
         + start;
     Ok(format!(
@@ -407,13 +431,16 @@ mod tests {
     #[test]
     fn the_table_replaces_what_stood_between_the_marks_and_nothing_else() {
         let readme = "a\n<!-- performance -->\nold\n<!-- /performance -->\nb\n";
-        let filled = fill(readme, "new\n").expect("marks are there");
+        let filled = fill(readme, "performance", "new\n").expect("marks are there");
         assert_eq!(
             filled,
             "a\n<!-- performance -->\n\nnew\n\n<!-- /performance -->\nb\n"
         );
-        assert_eq!(fill(&filled, "new").expect("marks are there"), filled);
-        assert!(fill("no marks", "new").is_err());
+        assert_eq!(
+            fill(&filled, "performance", "new").expect("marks are there"),
+            filled
+        );
+        assert!(fill("no marks", "performance", "new").is_err());
     }
 
     #[test]

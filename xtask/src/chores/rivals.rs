@@ -15,10 +15,11 @@ use crate::steps::{Cmd, Step};
 
 /// Measure Ringside and its rivals in turns, and write a page.
 ///
-/// The rivals are Bun, Node's socket.io and ws, socketioxide, tokio-tungstenite, and a bare send()
-/// loop as the floor. With the usual three repetitions of ten seconds a point it takes about 40
-/// minutes; `--seconds 3 --repetitions 1` takes five. Needs two cores, Node and npm. The page is
-/// target/rivals.html, the figures are benches/results/DATE-COMMIT-rivals.json.
+/// The rivals are Bun, Node's socket.io and ws, socketioxide, tokio-tungstenite, a bare send()
+/// loop as the floor, and for rooms Colyseus. With the usual three repetitions of ten seconds a point
+/// it takes about an hour; `--seconds 3 --repetitions 1` takes ten minutes, rooms alone
+/// (`--points watch-400,watch-1500,play-400,play-1500`) as long. Needs two cores, Node and npm. The
+/// page is target/rivals.html, the figures are benches/results/DATE-COMMIT-rivals.json.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Seconds to measure each point
@@ -33,6 +34,9 @@ pub struct Args {
     /// Only these contenders, such as `ringside,bun`
     #[arg(long)]
     contenders: Option<String>,
+    /// Add to the result of an earlier run on the same day and commit, instead of replacing it
+    #[arg(long)]
+    merge: bool,
     #[command(flatten)]
     choice: Choice,
 }
@@ -64,32 +68,52 @@ fn steps(repo: &Repo, args: &Args) -> Vec<Step> {
             compare.args.extend([name.into(), value.into()]);
         }
     }
+    if args.merge {
+        compare.args.push("--merge".into());
+    }
     let json = repo.path("benches/results/DATE-COMMIT-rivals.json");
     let html = repo.target().join("rivals.html");
     compare
         .args
         .extend(["--json".into(), json.into(), "--html".into(), html.into()]);
     vec![
-        build_ours(),
+        build_ours(&GAMES),
         build_rivals(repo),
+        Step::commands(
+            "colyseus",
+            "what Colyseus' own client decodes is ARENA-N",
+            vec![Cmd::new("node", ["colyseus-check.mjs"]).dir(repo.path("benches/rivals/js"))],
+        )
+        .needs(Need::Node)
+        .needs(Need::Npm("benches/rivals/js")),
         Step::commands("measure", "everybody in turns", vec![compare])
-            .after(&["ours", "rivals"])
+            .after(&["ours", "rivals", "colyseus"])
             .needs(Need::Node)
             .needs(Need::Npm("benches/rivals/js"))
             .deadline(RUN_DEADLINE),
     ]
 }
 
-/// Builds what is measured and what measures.
-pub(super) fn build_ours() -> Step {
-    let build = "build --release -p ringside-tests -p ringside-benches --bin fixture --bin ringside-load --bin ringside-compare";
+/// Programs of ours that are games, and what plays them.
+const GAMES: [&str; 3] = ["arena-room", "game-demo", "ringside-swarm"];
+
+/// Builds what is measured and what measures; with `more` of our programs.
+pub(super) fn build_ours(more: &[&str]) -> Step {
+    let mut words: Vec<&str> = BUILD.split(' ').collect();
+    if more.contains(&"game-demo") {
+        words.extend(["-p", "game-demo"]);
+    }
+    words.extend(more.iter().flat_map(|name| ["--bin", name]));
     Step::commands(
         "ours",
-        "our server, the load generator and the comparer, in release",
-        vec![Cmd::new("cargo", build.split(' '))],
+        "our servers, the load generators and the comparer, in release",
+        vec![Cmd::new("cargo", words)],
     )
     .deadline(BUILD_DEADLINE)
 }
+
+/// What the gate needs as well.
+const BUILD: &str = "build --release -p ringside-tests -p ringside-benches --bin fixture --bin ringside-load --bin ringside-compare";
 
 /// Builds the rivals in Rust.
 pub(super) fn build_rivals(repo: &Repo) -> Step {

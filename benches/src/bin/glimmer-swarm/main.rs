@@ -1,4 +1,5 @@
-//! Headless players for a running GLIMMER: how many get their snapshots in time?
+//! Headless players for a running GLIMMER: do they get their snapshots in time, over a network that may lose packets?
+//! (`ringside-swarm glimmer --most` looks for how many do.)
 //!
 //! ```text
 //! cargo run --release -p game-demo -- --bots 0            (pinned to a core: taskset -c 0 …)
@@ -18,11 +19,7 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use game_demo::{
-    map::Map,
-    rules::random::Random,
-    seen::{Piloted, PuckInput},
-};
+use game_demo::{map::Map, rules::random::Random, seen::PuckInput};
 use ringside_benches::trust::CertHash;
 use ringside_client::{
     swarm::{Ended, Id, Message, Peer, Protocol, Script, Settings, Swarm},
@@ -32,7 +29,7 @@ use ringside_rooms::{
     Tick,
     ringside_netcode::{
         bits::BitWriter,
-        input::{InputPacket, ViewTick},
+        input::{InputPacket, ViewTick, Wired},
         snapshot::{Decoder, FrameError, Layers},
     },
 };
@@ -217,7 +214,7 @@ impl Player {
             view: ViewTick::new(newest, 0),
             newest_seq: self.seq,
             newest_target: target.wire(),
-            inputs: self.inputs.iter().copied().map(Piloted).collect(),
+            inputs: self.inputs.iter().copied().map(Wired).collect(),
         };
         let mut out = BitWriter::new();
         packet.write(&mut out);

@@ -100,23 +100,17 @@ fn user_time(args: &Args, stored: &mut Stored) -> Result<BTreeMap<String, f64>, 
         .into_iter()
         .filter(|it| Some(it.key) != unneeded)
         .collect();
-    let load = places.ours.join("ringside-load");
-    let mut runs = Runs::new(&load, args.seconds);
+    let mut runs = Runs::new(&places.ours, args.seconds);
     let mut factors: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for _ in 0..args.repetitions {
         for point in points().iter().filter(|it| it.key.starts_with("null")) {
             let mut user = BTreeMap::new();
             for contender in contenders.iter().filter(|it| point.admits(it)) {
-                let outcome = runs
+                let values = runs
                     .run(point, contender)
                     .map_err(|error| error.to_string())?;
-                user.insert(
-                    contender.key,
-                    outcome
-                        .server
-                        .as_ref()
-                        .map_or(f64::NAN, |cost| cost.user_us),
-                );
+                let user_us = values.get("user_us").copied();
+                user.insert(contender.key, user_us.unwrap_or(f64::NAN));
             }
             if let (Some(ours), Some(theirs)) =
                 (user.get("ringside-null"), user.get("baseline-null"))

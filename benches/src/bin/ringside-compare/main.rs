@@ -8,7 +8,7 @@ mod rivals;
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use ringside_benches::compare::{Places, Stored, performance};
+use ringside_benches::compare::{Places, Stored, performance, rooms_table};
 
 /// Measures servers side by side; called by `cargo xtask rivals` and `cargo xtask bench`
 #[derive(Debug, Parser)]
@@ -24,12 +24,27 @@ enum What {
     Rivals(rivals::Args),
     /// What is guarded, beside the stored result
     Gate(gate::Args),
-    /// The README's table, from a stored result
+    /// A table of the README, from a stored result
     Table {
         /// The result
         result: PathBuf,
+        /// That of games, instead of that of messages
+        #[arg(long)]
+        rooms: bool,
     },
 }
+
+/// Our programs that take part, and those that load them.
+const MEASURED: [&str; 5] = [
+    "fixture",
+    "ringside-load",
+    "arena-room",
+    "game-demo",
+    "ringside-swarm",
+];
+
+/// Of these, those without which there is nothing to measure.
+const REQUIRED: [&str; 2] = ["fixture", "ringside-load"];
 
 /// Where programs are.
 #[derive(Debug, clap::Args)]
@@ -49,10 +64,16 @@ impl Programs {
     /// Our programs are copied first: a build while they are measured would replace them.
     fn places(&self, baseline: Option<PathBuf>) -> Result<Places, String> {
         let copies = self.ours.join("measured");
-        let copy = |name: &str| fs::copy(self.ours.join(name), copies.join(name));
+        // The gate needs no games, and does not build them.
+        let copy = |name: &str| {
+            let built = self.ours.join(name);
+            if built.is_file() || REQUIRED.contains(&name) {
+                fs::copy(built, copies.join(name))?;
+            }
+            std::io::Result::Ok(())
+        };
         fs::create_dir_all(&copies)
-            .and_then(|()| copy("fixture"))
-            .and_then(|_| copy("ringside-load"))
+            .and_then(|()| MEASURED.iter().try_for_each(|name| copy(name)))
             .map_err(|error| format!("{}: {error}", copies.display()))?;
         Ok(Places {
             ours: copies,
@@ -67,8 +88,9 @@ fn main() -> ExitCode {
     let done = match Cli::parse().what {
         What::Rivals(args) => rivals::run(&args),
         What::Gate(args) => gate::run(&args),
-        What::Table { result } => Stored::read(&result).map(|stored| {
-            print!("{}", performance(&stored));
+        What::Table { result, rooms } => Stored::read(&result).map(|stored| {
+            let table = if rooms { rooms_table } else { performance };
+            print!("{}", table(&stored));
             true
         }),
     };

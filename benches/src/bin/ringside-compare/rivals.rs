@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use ringside_benches::compare::{Runs, Stored, everybody, points, report};
+use ringside_benches::compare::{Runs, Stored, Values, everybody, points, report};
 
 use crate::Programs;
 
@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Only these contenders
     #[arg(long, value_delimiter = ',')]
     contenders: Vec<String>,
+    /// Add to the result of an earlier run on the same day and commit, instead of replacing it
+    #[arg(long)]
+    merge: bool,
     /// Where the result goes; DATE and COMMIT are filled in
     #[arg(long)]
     json: PathBuf,
@@ -43,21 +46,18 @@ pub(crate) fn run(args: &Args) -> Result<bool, String> {
         .filter(|it| chosen(&args.points, it.key))
         .collect();
     let mut stored = Stored::begin(&args.programs.root, args.seconds, args.repetitions);
-    let load = places.ours.join("ringside-load");
-    let mut runs = Runs::new(&load, args.seconds);
+    let mut runs = Runs::new(&places.ours, args.seconds);
     let mut notes = Vec::new();
     for repetition in 1..=args.repetitions {
-        for point in &points {
+        for point in points.iter().filter(|it| repetition == 1 || !it.once) {
             for contender in contenders.iter().filter(|it| point.admits(it)) {
                 match runs.run(point, contender) {
-                    Ok(outcome) => println!(
-                        "{repetition}/{} {:<13} {:<16} {:>9.0}/s  {:>8.3} us CPU  p99.9 {:>8.2} ms",
+                    Ok(values) => println!(
+                        "{repetition}/{} {:<13} {:<16} {}",
                         args.repetitions,
                         point.key,
                         contender.key,
-                        outcome.delivered_per_s,
-                        outcome.server.as_ref().map_or(0.0, |cost| cost.cpu_us),
-                        outcome.latency.p999_ms,
+                        told(values),
                     ),
                     Err(error) => {
                         eprintln!("{} of {}: {error}", point.key, contender.key);
@@ -76,6 +76,15 @@ pub(crate) fn run(args: &Args) -> Result<bool, String> {
             .replace("DATE", &stored.date)
             .replace("COMMIT", &stored.commit.replace('+', "-changed")),
     );
+    if args.merge && json.is_file() {
+        let earlier = Stored::read(&json)?.points;
+        for (point, contenders) in earlier {
+            let measured = stored.points.entry(point).or_default();
+            for (contender, figures) in contenders {
+                measured.entry(contender).or_insert(figures);
+            }
+        }
+    }
     stored.write(&json)?;
     fs::write(&args.html, report(&stored, &notes))
         .map_err(|error| format!("{}: {error}", args.html.display()))?;
@@ -86,4 +95,24 @@ pub(crate) fn run(args: &Args) -> Result<bool, String> {
         args.html.display()
     );
     Ok(notes.is_empty())
+}
+
+/// The few figures of a run that tell how it went.
+fn told(values: &Values) -> String {
+    let shown: [(&str, &str); 9] = [
+        ("players", "players"),
+        ("delivered_per_s", "/s"),
+        ("cpu_us", "us CPU"),
+        ("p999_ms", "ms p99.9"),
+        ("client_cpu_us", "us CPU a client and second"),
+        ("snapshot_bytes", "B a snapshot"),
+        ("snapshots_per_s", "snapshots/s"),
+        ("gap_p99_ms", "ms p99 gap"),
+        ("generator_busy", "of the generator's core"),
+    ];
+    let known = shown.iter().filter_map(|(name, unit)| {
+        let value = values.get(name)?;
+        Some(format!("{value:.2} {unit}"))
+    });
+    known.collect::<Vec<_>>().join("  ")
 }

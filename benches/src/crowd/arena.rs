@@ -1,0 +1,198 @@
+//! Players of [`arena-room`](crate::arena): those who only watch acknowledge each snapshot, those who play send an
+//! input with it. The first one decodes what it gets and checks it by hash; a figure without a right hash is none.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use ringside_client::swarm::{Message, Peer, Protocol, Settings};
+use ringside_netcode::{
+    Tick,
+    arena_n::{Arena, Mover, Variant, hash},
+    bits::{BitReader, BitWriter},
+    input::{InputPacket, ViewTick, Wired},
+    snapshot::{Decoder, LayerId},
+};
+
+use super::{Game, Heard, Player};
+use crate::arena::{Steer, layers};
+
+/// The room on this server.
+pub struct ArenaRoom {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Whether players send inputs, or only watch.
+    pub play: bool,
+    /// Entities that move: what is to be checked.
+    pub entities: usize,
+}
+
+impl Game for ArenaRoom {
+    fn settings(&self) -> Settings {
+        Settings::new(self.address, Protocol::SocketIo)
+    }
+
+    fn player(&mut self, n: usize) -> Box<dyn Player> {
+        Box::new(Visitor {
+            play: self.play,
+            seq: 0,
+            critic: (n == 0).then(|| Critic::new(self.entities)),
+        })
+    }
+}
+
+struct Visitor {
+    play: bool,
+    seq: u16,
+    critic: Option<Critic>,
+}
+
+/// Ticks ahead of the newest snapshot that an input is for: it is there before its step.
+const LEAD: u16 = 2;
+
+impl Visitor {
+    fn answer(&mut self, tick: u16) -> Vec<u8> {
+        let mut packet = InputPacket {
+            ack: Some(tick),
+            ack_bits: None,
+            view: ViewTick(tick << 4),
+            newest_seq: 0,
+            newest_target: 0,
+            inputs: Vec::new(),
+        };
+        if self.play {
+            self.seq = self.seq.wrapping_add(1);
+            packet.newest_seq = self.seq;
+            packet.newest_target = tick.wrapping_add(LEAD);
+            packet.inputs.push(Wired(Steer {
+                thrust: true,
+                heading: self.seq as u8 & 127,
+            }));
+        }
+        let mut out = BitWriter::new();
+        packet.write(&mut out);
+        out.into_bytes()
+    }
+}
+
+impl Player for Visitor {
+    fn ready(&mut self, peer: &mut Peer<'_>) {
+        let request = serde_json::json!({ "name": "visitor", "watch": !self.play });
+        // A map of texts and flags: it has JSON.
+        let _ = peer.emit("join", &(request,));
+    }
+
+    fn hear(&mut self, peer: &mut Peer<'_>, message: Message<'_>) -> Heard {
+        let Message::Binary(frame) = message else {
+            return Heard::Other;
+        };
+        // A frame begins with its tick.
+        let tick = BitReader::new(frame).get(16) as u16;
+        let answer = Bytes::from(self.answer(tick));
+        let _ = peer.emit("i", &(answer,));
+        match self.critic.as_mut().is_none_or(|it| it.approves(frame)) {
+            true => Heard::Snapshot(frame.len()),
+            false => Heard::Unusable,
+        }
+    }
+
+    fn leave(&mut self, peer: &mut Peer<'_>) {
+        let _ = peer.emit("leave", &());
+    }
+
+    fn sees(&self) -> Option<(usize, usize)> {
+        let critic = self.critic.as_ref()?;
+        let moving = critic.scene.movers().len();
+        let all = critic.decoder.entities(critic.layer).count();
+        Some((moving.min(all), all.saturating_sub(moving)))
+    }
+}
+
+/// Decodes frames and compares them with the scene, tick by tick.
+struct Critic {
+    decoder: Decoder,
+    layer: LayerId<Mover>,
+    scene: Arena,
+}
+
+impl Critic {
+    fn new(entities: usize) -> Self {
+        let (layers, layer) = layers();
+        Self {
+            decoder: Decoder::new(layers),
+            layer,
+            scene: Arena::new(Variant::J100, entities),
+        }
+    }
+
+    fn approves(&mut self, frame: &[u8]) -> bool {
+        let Ok(info) = self.decoder.read(frame) else {
+            return false;
+        };
+        // The room steps the scene once before its first snapshot, that of tick 0.
+        while Tick::new(self.scene.tick()) != info.tick.next() {
+            self.scene.step();
+        }
+        let mut movers = vec![Mover::default(); self.scene.movers().len()];
+        for entity in self.decoder.entities(self.layer) {
+            if let Some(mover) = movers.get_mut(usize::from(entity.index)) {
+                *mover = entity.value;
+            }
+        }
+        hash(&movers) == self.scene.hash()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ringside_rooms::{RoomOptions, ServerBuilder, StepConfig};
+
+    use super::*;
+    use crate::{arena::ArenaGame, crowd::Crowd};
+
+    #[test]
+    fn a_crowd_in_a_room_gets_the_scene_whole_and_in_time_whether_it_watches_or_plays() {
+        for play in [false, true] {
+            let mut server = ServerBuilder::new(ringside_rooms::Builder::default());
+            let options = RoomOptions {
+                step: StepConfig {
+                    hz: 20,
+                    snapshot_every: 1,
+                    ..StepConfig::default()
+                },
+                ..RoomOptions::default()
+            };
+            server
+                .define("arena", options, |_| ArenaGame::new(100, 20))
+                .open(1);
+            let server = server.listen("127.0.0.1:0").expect("a free port");
+            let game = ArenaRoom {
+                address: server.address(),
+                play,
+                entities: 100,
+            };
+            let mut crowd = Crowd::new(Box::new(game), None).expect("a poll");
+            crowd.resize(12).expect("all get in");
+            crowd.resize(5).expect("some leave");
+            let (warm_up, time) = (Duration::from_millis(100), Duration::from_secs(1));
+            let sample = crowd.measure(warm_up, time).expect("it goes on");
+            assert_eq!((sample.players, sample.lost, sample.unusable), (5, 0, 0));
+            assert_eq!(sample.seen, Some((100.0, 20.0)));
+            // How many arrive in a second depends on the machine; that they do does not.
+            assert!(sample.snapshots_per_s > 2.0, "{sample:?}");
+            assert!(
+                sample.payload_per_snapshot < sample.bytes_per_snapshot,
+                "{sample:?}"
+            );
+            let room = &server.rooms().list()[0];
+            let here = if play { room.people } else { room.spectators };
+            assert_eq!(here, 5);
+            let report = server
+                .rooms()
+                .report(&room.room)
+                .expect("the room is there");
+            assert_eq!(report.inputs.malformed, 0);
+        }
+    }
+}
