@@ -150,9 +150,13 @@ fn slow_down(_run: &Run<'_>) {
     #[cfg(ringside_seeded_slowdown = "copy")]
     std::hint::black_box(_run.wire().to_vec());
     #[cfg(ringside_seeded_slowdown = "encode")]
-    let _ = std::hint::black_box(crate::wire::message(None, |out| {
-        ringside_proto::socketio::encode_event(out, "/", None, "m", _run.wire(), None)
-    }));
+    let _ = std::hint::black_box(crate::wire::Parser::Json.event(
+        crate::wire::Stamp::one(None),
+        "/",
+        None,
+        "m",
+        _run.wire(),
+    ));
 }
 
 impl Sink for GatewaySink {

@@ -152,6 +152,11 @@ fn steps(repo: &Repo) -> Vec<Step> {
         .deadline(Duration::from_secs(60 * 60)),
     );
     steps.push(Step::commands(
+        "seeds",
+        "the slowdowns that the gate of the benches is tried with still compile",
+        vec![Cmd::new("cargo", SEEDS.split(' ')).env("RUSTFLAGS", SEEDS_FLAGS)],
+    ));
+    steps.push(Step::commands(
         "loom",
         "models of everything in core that two threads touch, seeded bugs included",
         vec![
@@ -306,6 +311,10 @@ const COMPRESSION: &[&str] = &[
 /// Its own target folder: the flags would throw the usual build away.
 const LOOM: &str =
     "test -p ringside-core --no-default-features --release --lib loom --target-dir target/loom";
+/// As for loom.
+const SEEDS: &str = "check -p ringside-gateway --target-dir target/seeds";
+/// All three at once.
+const SEEDS_FLAGS: &str = r#"--cfg ringside_seeded_slowdown="copy" --cfg ringside_seeded_slowdown="encode" --cfg ringside_seeded_slowdown="allocation""#;
 /// As for loom.
 const TSAN: &str = "test -p ringside-core --target x86_64-unknown-linux-gnu --target-dir target/tsan --test stress --no-default-features";
 /// The sanitizer on a stable compiler; the lock and the fence it can follow stand in.
