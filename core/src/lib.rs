@@ -87,6 +87,6 @@ pub use ident::{CONNS_PER_SHARD_MAX, ConnId, Millis};
 pub use op::AppMessage;
 pub use publisher::Publisher;
 pub use shard::{Destination, Host, OutboxLimits, Shard, ShardSeed, Work};
-pub use sink::{RUN_BYTES_MAX, Run, Sink, Wrote};
+pub use sink::{Delivery, RUN_BYTES_MAX, Run, Sink, Wrote};
 pub use stats::Stats;
 pub use topic::{SHARDS_MAX, TOPICS_MAX, Topic, TopicId};

@@ -43,6 +43,17 @@ impl Sink for SimSink {
     fn submit(&mut self, conn: ConnId, run: &Run<'_>) -> Wrote {
         let conn = self.conn(conn);
         conn.submits += 1;
+        let mut told = Vec::new();
+        run.for_each_delivery(|delivery| {
+            let from = told.len();
+            delivery.for_each_message(|message| told.extend_from_slice(message.wire));
+            assert_eq!(
+                told.len() - from,
+                delivery.bytes,
+                "a delivery tells its size"
+            );
+        });
+        assert_eq!(told, run.wire(), "the deliveries are the run");
         if conn.dead {
             return Wrote::Gone;
         }

@@ -5,7 +5,7 @@
 //! [`Shard::writable`](crate::Shard::writable). Leaves out: what a connection is. A sink knows it by
 //! its slot.
 
-use crate::{error::CloseReason, frame::Message, ident::ConnId, sync::sized};
+use crate::{class::Class, error::CloseReason, frame::Message, ident::ConnId, sync::sized};
 
 /// Bytes that are joined into one run, unless a single frame is larger: 64 KiB. Beyond it a second
 /// write costs less than the copy that would avoid it.
@@ -56,6 +56,32 @@ pub struct Run<'a> {
 /// Shows what a run's bytes consist of.
 pub(crate) trait Messages {
     fn for_each(&self, each: &mut dyn FnMut(Message<'_>));
+
+    fn for_each_delivery(&self, each: &mut dyn FnMut(Delivery<'_>));
+}
+
+/// One delivery of a run: the messages of one frame, which stay together.
+pub struct Delivery<'a> {
+    /// What may become of it.
+    pub class: Class,
+    /// How many of the run's bytes are its.
+    pub bytes: usize,
+    messages: &'a dyn Messages,
+}
+
+impl<'a> Delivery<'a> {
+    pub(crate) fn new(class: Class, bytes: usize, messages: &'a dyn Messages) -> Self {
+        Self {
+            class,
+            bytes,
+            messages,
+        }
+    }
+
+    /// Its messages in order, as [`Run::for_each_message`] gives them.
+    pub fn for_each_message(&self, mut each: impl FnMut(Message<'_>)) {
+        self.messages.for_each(&mut each);
+    }
 }
 
 impl<'a> Run<'a> {
@@ -72,5 +98,11 @@ impl<'a> Run<'a> {
     /// message that was written in part, the first one is the rest of that message, without header.
     pub fn for_each_message(&self, mut each: impl FnMut(Message<'_>)) {
         self.messages.for_each(&mut each);
+    }
+
+    /// The deliveries in order, for carriers that have more than one way to send: each with its class. The
+    /// rest of one that was written in part comes as `Reliable`, for what is begun must be finished.
+    pub fn for_each_delivery(&self, mut each: impl FnMut(Delivery<'_>)) {
+        self.messages.for_each_delivery(&mut each);
     }
 }

@@ -65,6 +65,7 @@ impl Default for Builder {
                 hooks: Hooks::default(),
                 compression: None,
                 tls: None,
+                quic: None,
             },
         }
     }

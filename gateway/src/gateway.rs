@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     future::Future,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::Duration,
@@ -30,6 +30,7 @@ use crate::{
     life::{self, Phase},
     limits::Limits,
     listener::{self, ListenError},
+    quic::{Quic, Sockets},
     shard::{GatewayHost, GatewayShard},
     shared::{self, Counters, Shared, Transports},
     sid::Sid,
@@ -65,6 +66,32 @@ pub(crate) struct Plan {
     pub(crate) hooks: Hooks,
     pub(crate) compression: Option<Compression>,
     pub(crate) tls: Option<Tls>,
+    pub(crate) quic: Option<Quic>,
+}
+
+/// Ports tried when any will do: one that is free for TCP is hardly ever taken for UDP.
+const PORTS: usize = 16;
+
+/// The listeners, and the sockets of QUIC on the same port.
+fn bind(
+    at: SocketAddr,
+    shards: usize,
+    quic: Option<Quic>,
+) -> Result<(Vec<TcpListener>, Option<Sockets>), ListenError> {
+    let Some(quic) = quic else {
+        return Ok((listener::bind(at, shards)?, None));
+    };
+    let mut tries = if at.port() == 0 { PORTS } else { 1 };
+    loop {
+        let listeners = listener::bind(at, shards)?;
+        let here = listeners[0].local_addr()?;
+        tries -= 1;
+        match Sockets::bind(quic.clone(), here, shards) {
+            Ok(sockets) => return Ok((listeners, Some(sockets))),
+            Err(_) if tries > 0 => {}
+            Err(error) => return Err(listener::explain(error, here)),
+        }
+    }
 }
 
 /// A handle to a running gateway.
@@ -96,15 +123,18 @@ impl Gateway {
     /// Starts the shards: with listeners of their own, or without (`at` is none) for a mount.
     pub(crate) fn start(plan: Plan, at: Option<SocketAddr>) -> Result<Self, ListenError> {
         listener::raise_descriptor_limit();
-        let mut listeners = match at {
-            Some(at) => listener::bind(at, plan.shards)?,
-            None => Vec::new(),
-        }
-        .into_iter();
-        let address = match listeners.as_slice().first() {
+        let has_quic = plan.quic.is_some();
+        let (listeners, sockets) = match at {
+            Some(at) => bind(at, plan.shards, plan.quic)?,
+            None if has_quic => return Err(ListenError::QuicOfMount),
+            None => (Vec::new(), None),
+        };
+        let address = match listeners.first() {
             Some(first) => first.local_addr()?,
             None => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         };
+        let mut listeners = listeners.into_iter();
+        let mut sockets = sockets.into_iter().flat_map(Sockets::split);
         let (core, seeds) = Core::new(plan.shards).map_err(std::io::Error::other)?;
         if plan.recovery.is_some() {
             // Whatever is published, every shard remembers: a client may come back on any.
@@ -127,6 +157,7 @@ impl Gateway {
             admission: Arc::new(Admission::new(plan.limits.address, plan.proxies)),
             allow: plan.allow,
             transports: plan.transports,
+            has_quic,
             allow_eio3: plan.allow_eio3,
             allow_upgrades: plan.allow_upgrades,
             pages: plan.pages,
@@ -149,7 +180,7 @@ impl Gateway {
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         let mut threads = Vec::new();
         for seed in seeds {
-            let listener = listeners.next();
+            let (listener, socket) = (listeners.next(), sockets.next());
             let pin = plan
                 .pinned
                 .then(|| cores.get(seed.id()).map(|core| core.id))
@@ -159,12 +190,12 @@ impl Gateway {
                 outbox: plan.limits.outbox,
             };
             let (shared, phase) = (shared.clone(), serving.clone());
-            let compression = plan.compression;
+            let (compression, counting) = (plan.compression, shared.clone());
             threads.push(driver::spawn(
                 &core,
                 seed,
                 options,
-                move || GatewaySink::new(plan.null_sink, compression),
+                move || GatewaySink::new(plan.null_sink, compression, counting),
                 move |local| {
                     let shard = GatewayShard::new(local, shared);
                     shared::enter(&shard);
@@ -173,7 +204,7 @@ impl Gateway {
                         shard.local.spawn(shard.clone().sweep());
                     }
                     let main = async move {
-                        life::live(shard, listener, phase).await;
+                        life::live(shard, listener, socket, phase).await;
                         shared::leave();
                     };
                     (host, main)
@@ -276,7 +307,8 @@ impl Gateway {
 
     /// Why sessions ended and requests were refused so far, counted by name: those of
     /// `docs/close-reasons.md`, `http.STATUS` for refusals, and `http.HeadTimeout`, `http.HeadTooLarge`,
-    /// `http.BadHead` and `tls.Handshake` for connections that did not get as far as a request.
+    /// `http.BadHead` and `tls.Handshake` for connections that did not get as far as a request. Those of
+    /// QUIC that got no session begin with `quic.`.
     pub fn closes(&self) -> BTreeMap<&'static str, u64> {
         self.0.shared.counts.all()
     }

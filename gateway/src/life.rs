@@ -10,7 +10,11 @@ use std::{net::TcpListener, rc::Rc, time::Duration};
 use ringside_proto::close::CloseReason;
 use tokio::{sync::watch, time::Instant};
 
-use crate::{http, listener, shard::GatewayShard};
+use crate::{
+    http, listener,
+    quic::{self, Bound},
+    shard::GatewayShard,
+};
 
 /// Where a gateway is in its life. It only moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +31,17 @@ const ENDED_AT_ONCE: usize = 256;
 /// How often a draining shard looks whether it is empty.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Serves until the gateway has ended: on `listener`, or what a mount sends.
+/// Serves until the gateway has ended: on `listener` and `socket`, or what a mount sends.
 pub(crate) async fn live(
     shard: Rc<GatewayShard>,
     listener: Option<TcpListener>,
+    socket: Option<Bound>,
     mut phase: watch::Receiver<Phase>,
 ) {
     if let (0, Some(tls)) = (shard.id, &shard.shared.tls) {
         shard.local.spawn(tls.clone().watch());
     }
+    let quic = quic::serve(&shard, socket);
     let serve = |stream, peer| {
         let connection = http::serve(shard.clone(), stream, peer);
         shard.local.spawn(connection);
@@ -47,6 +53,7 @@ pub(crate) async fn live(
         Some(listener) => listener::accept(listener, serve, until).await,
         None => until.await,
     }
+    quic.turn_away();
     let now = *phase.borrow_and_update();
     if let Phase::Draining(deadline) = now {
         tokio::select! {
@@ -57,6 +64,7 @@ pub(crate) async fn live(
             _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
         }
     }
+    quic.end().await;
 }
 
 /// Ends all sessions, those that were just accepted too, and waits until their last bytes are out.

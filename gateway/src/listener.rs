@@ -37,6 +37,8 @@ pub enum ListenError {
     NotOurs(SocketAddr),
     /// The address cannot be understood or looked up.
     BadAddress(String),
+    /// A gateway that is mounted into another server has no port, and so no QUIC.
+    QuicOfMount,
     /// Anything else.
     Io(io::Error),
 }
@@ -67,6 +69,9 @@ impl fmt::Display for ListenError {
                     "{text:?} is not an address to listen on; write it as host:port"
                 )
             }
+            Self::QuicOfMount => f.write_str(
+                "QUIC needs a port, which a mounted gateway has not; leave out `quic`, or use `listen`",
+            ),
             Self::Io(error) => write!(f, "cannot listen: {error}"),
         }
     }
@@ -80,7 +85,7 @@ impl From<io::Error> for ListenError {
     }
 }
 
-fn explain(error: io::Error, at: SocketAddr) -> ListenError {
+pub(crate) fn explain(error: io::Error, at: SocketAddr) -> ListenError {
     match error.kind() {
         ErrorKind::AddrInUse => ListenError::InUse(at),
         ErrorKind::PermissionDenied => ListenError::Forbidden(at),

@@ -1,14 +1,21 @@
-//! Settings of a gateway's transports: TLS, compression, what is added to answers, and the mount.
+//! Settings of a gateway's transports: TLS, QUIC, compression, what is added to answers, and the mount.
 
 use ::http::HeaderMap;
 
-use crate::{Builder, Compression, Cookie, Gateway, ListenError, Mount, RequestHead, Tls};
+use crate::{Builder, Compression, Cookie, Gateway, ListenError, Mount, Quic, RequestHead, Tls};
 
 impl Builder {
     /// Listens with TLS: `https://` and `wss://`, and HTTP/2 for polling and pages. Default: without,
     /// for a proxy in front has its own. A mounted gateway leaves TLS to its server.
     pub fn tls(&mut self, tls: Tls) -> &mut Self {
         self.plan.tls = Some(tls);
+        self
+    }
+
+    /// Speaks QUIC as well, on the same port number of UDP: WebTransport for browsers, and native clients.
+    /// Default: no. Sessions that poll are then offered the upgrade to it.
+    pub fn quic(&mut self, quic: Quic) -> &mut Self {
+        self.plan.quic = Some(quic);
         self
     }
 

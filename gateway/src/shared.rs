@@ -13,7 +13,7 @@ use std::{
 };
 
 use ringside_core::{AppMessage, Class, ConnId, Core, Frame, PublishError, Topic};
-use ringside_proto::engineio::Timing;
+use ringside_proto::engineio::{Timing, Transport};
 
 use crate::{
     admission::Admission,
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     pub(crate) allow: Option<Allow>,
     pub(crate) transports: Transports,
+    /// WebTransport is offered too.
+    pub(crate) has_quic: bool,
     /// Clients of Engine.IO 3 are welcome.
     pub(crate) allow_eio3: bool,
     /// Clients that poll are offered a WebSocket.
@@ -63,7 +65,7 @@ pub(crate) struct Shared {
     pub(crate) acks: Mutex<u64>,
 }
 
-/// What went wrong above the connections, since the gateway started.
+/// What happened above the connections, most of it amiss, since the gateway started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
@@ -75,9 +77,18 @@ pub struct Counters {
     pub failed_handlers: u64,
     /// Polls of handlers that kept their shard for more than 5 ms.
     pub slow_handlers: u64,
+    /// Datagrams of QUIC that were handed to the network.
+    pub datagrams_sent: u64,
+    /// Of those, how many displaced older ones that were still waiting.
+    pub datagrams_displaced: u64,
+    /// Datagrams whose event was taken in.
+    pub datagrams_received: u64,
+    /// Datagrams that were none: no event without an ack, too large, damaged, for a namespace that the client
+    /// is not in, or more than it may say.
+    pub datagrams_refused: u64,
 }
 
-/// Which transports a gateway offers.
+/// Which transports a gateway offers on TCP; WebTransport is offered by [`Builder::quic`](crate::Builder::quic).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transports {
     /// HTTP long-polling.
@@ -137,6 +148,14 @@ impl Shared {
 }
 
 impl Shared {
+    /// What a session that polls may upgrade to.
+    pub(crate) fn upgrades(&self) -> impl Iterator<Item = Transport> + use<> {
+        let offered = |transport, is_there| (is_there && self.allow_upgrades).then_some(transport);
+        let websocket = offered(Transport::WebSocket, self.transports.websocket);
+        let webtransport = offered(Transport::WebTransport, self.has_quic);
+        websocket.into_iter().chain(webtransport)
+    }
+
     /// The position of an event, if it can be recovered.
     #[inline]
     pub(crate) fn mark(&self, class: Class, next: impl FnOnce() -> Mark) -> Option<Mark> {

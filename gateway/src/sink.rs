@@ -1,4 +1,4 @@
-//! Where a session's messages go: its WebSocket, or the poll it has pending.
+//! Where a session's messages go: its WebSocket, its stream of QUIC, or the poll it has pending.
 //!
 //! Promises: a session has one outbox (the core's), whatever carries it. A poll takes what waits as
 //! one payload and is then gone; without one the session is simply not writable, so nothing is lost
@@ -7,6 +7,7 @@
 use std::{
     collections::HashMap,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -32,7 +33,9 @@ use tokio::{
 use crate::{
     deflate::Compression,
     eio3, mark,
+    quic::{Goodbye, QuicSink},
     recode::Recoded,
+    shared::Shared,
     stream::{Stream, TlsState},
 };
 
@@ -44,6 +47,8 @@ pub(crate) struct GatewaySink {
     swallow: bool,
     /// Held once more by every closed connection whose last bytes are still on their way.
     lingering: Rc<()>,
+    /// Sessions over QUIC.
+    pub(crate) quic: QuicSink,
     /// Pending polls. Absent: the session is between two polls.
     polls: HashMap<ConnId, oneshot::Sender<PollAnswer>>,
     /// Connections that get another form of what others share.
@@ -52,9 +57,14 @@ pub(crate) struct GatewaySink {
 
 impl GatewaySink {
     /// A sink that writes everything, or everything but broadcasts.
-    pub(crate) fn new(swallow: bool, compression: Option<Compression>) -> Self {
+    pub(crate) fn new(
+        swallow: bool,
+        compression: Option<Compression>,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             swallow,
+            quic: QuicSink::new(shared),
             recoded: Recoded::new(compression),
             ..Self::default()
         }
@@ -171,6 +181,9 @@ impl Sink for GatewaySink {
             }
             return self.tcp.submit(conn, run);
         }
+        if let Some(wrote) = self.quic.submit(conn, run) {
+            return wrote;
+        }
         let Some(poll) = self.polls.remove(&conn) else {
             return Wrote::Blocked;
         };
@@ -219,11 +232,20 @@ impl Sink for GatewaySink {
 
     fn commit(&mut self) {
         self.recoded.commit();
+        self.quic.commit();
     }
 
     fn close(&mut self, conn: ConnId, reason: CloseReason) {
         // A poll that is still pending hears of the end as of any message.
         self.answer_poll(conn, PacketKind::Close);
+        if let Some(last_words) = self.quic.take(conn, parting(reason)) {
+            let lingering = self.lingering.clone();
+            tokio::task::spawn_local(async move {
+                last_words.await;
+                drop(lingering);
+            });
+            return;
+        }
         let goodbye = match reason {
             CloseReason::Requested(asked) => goodbye(asked),
             _ => Vec::new(),
@@ -262,6 +284,20 @@ fn goodbye(asked: u16) -> Vec<u8> {
     frame
 }
 
+/// What a session over QUIC is told at its end, unless it was told better before.
+fn parting(reason: CloseReason) -> Option<Goodbye> {
+    let reason = match reason {
+        CloseReason::Requested(asked) => reason_of(asked),
+        CloseReason::SlowConsumer => Reason::FellBehind,
+        _ => return None,
+    };
+    let entry = reason.entry();
+    Some(Goodbye {
+        code: entry.code.0,
+        reason: entry.sentence.into(),
+    })
+}
+
 /// How long a peer may take to answer a close frame.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -281,14 +317,20 @@ async fn linger(mut stream: TcpStream, last: Vec<u8>) {
 
 impl DriverSink for GatewaySink {
     fn take_blocked(&mut self) -> Option<ConnId> {
-        self.tcp.take_blocked()
+        self.tcp.take_blocked().or_else(|| self.quic.take_blocked())
     }
 
     fn poll_writable(&self, conn: ConnId, cx: &mut Context<'_>) -> Poll<()> {
-        self.tcp.poll_writable(conn, cx)
+        match self.quic.has(conn) {
+            true => self.quic.poll_writable(conn, cx),
+            false => self.tcp.poll_writable(conn, cx),
+        }
     }
 
     fn set_watcher(&mut self, conn: ConnId, task: AbortHandle) {
-        self.tcp.set_watcher(conn, task);
+        match self.quic.has(conn) {
+            true => self.quic.set_watcher(conn, task),
+            false => self.tcp.set_watcher(conn, task),
+        }
     }
 }

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use ring::hmac;
 use rustls::{
     ServerConfig,
     crypto::CryptoProvider,
@@ -37,6 +38,7 @@ struct Inner {
     source: Option<Files>,
     /// Read at each handshake, written when the files change.
     current: RwLock<Arc<CertifiedKey>>,
+    reset_secret: ResetSecret,
     config: Mutex<Option<Arc<ServerConfig>>>,
 }
 
@@ -94,8 +96,8 @@ impl Tls {
             cert: cert.into(),
             key: key.into(),
         };
-        let pair = files.load()?;
-        Ok(Self::new(Some(files), pair))
+        let (pair, secret) = files.load()?;
+        Ok(Self::new(Some(files), pair, secret))
     }
 
     /// A certificate chain and its key as PEM.
@@ -103,14 +105,15 @@ impl Tls {
     /// # Errors
     /// What is wrong with them.
     pub fn pem(cert: &[u8], key: &[u8]) -> Result<Self, TlsError> {
-        let pair = parse(cert, "the given text", key, "the given text")?;
-        Ok(Self::new(None, pair))
+        let (pair, secret) = parse(cert, "the given text", key, "the given text")?;
+        Ok(Self::new(None, pair, secret))
     }
 
-    fn new(source: Option<Files>, pair: CertifiedKey) -> Self {
+    fn new(source: Option<Files>, pair: CertifiedKey, reset_secret: ResetSecret) -> Self {
         Self(Arc::new(Inner {
             source,
             current: RwLock::new(Arc::new(pair)),
+            reset_secret,
             config: Mutex::default(),
         }))
     }
@@ -121,7 +124,7 @@ impl Tls {
     /// What is wrong with the files. The old pair stays in use.
     pub fn reload(&self) -> Result<(), TlsError> {
         if let Some(files) = &self.0.source {
-            let pair = Arc::new(files.load()?);
+            let pair = Arc::new(files.load()?.0);
             *self
                 .0
                 .current
@@ -129,6 +132,12 @@ impl Tls {
                 .unwrap_or_else(PoisonError::into_inner) = pair;
         }
         Ok(())
+    }
+
+    /// What the next process with this key knows too, and nobody else: by it a server tells the peers of its
+    /// predecessor that their connections are gone (RFC 9000 §10.3).
+    pub(crate) fn reset_secret(&self) -> &ResetSecret {
+        &self.0.reset_secret
     }
 
     /// Looks after the files for ever. One task does, of one shard.
@@ -156,18 +165,19 @@ impl Tls {
     /// What accepts connections.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         let mut config = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
-        let config = config.get_or_insert_with(|| Arc::new(self.config()));
+        let config = config.get_or_insert_with(|| Arc::new(self.config_for(PROTOCOLS)));
         TlsAcceptor::from(config.clone())
     }
 
-    fn config(&self) -> ServerConfig {
+    /// The settings of connections that speak one of these protocols.
+    pub(crate) fn config_for<const N: usize>(&self, protocols: [&[u8]; N]) -> ServerConfig {
         // The provider's own versions and suites, so this cannot fail.
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .expect("the provider has cipher suites for its versions")
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(self.clone()));
-        config.alpn_protocols = PROTOCOLS.map(Into::into).into();
+        config.alpn_protocols = protocols.map(Into::into).into();
         // Whoever comes back skips the costly half of the handshake, and nothing is stored for that.
         match ticketer() {
             Ok(ticketer) => config.ticketer = ticketer,
@@ -190,11 +200,13 @@ impl fmt::Debug for Tls {
     }
 }
 
+pub(crate) type ResetSecret = [u8; 32];
+
 /// What tells one version of a file from the next: changed when, how long, which file.
 type Stamp = (i64, i64, u64, u64);
 
 impl Files {
-    fn load(&self) -> Result<CertifiedKey, TlsError> {
+    fn load(&self) -> Result<(CertifiedKey, ResetSecret), TlsError> {
         let read = |path: &Path| {
             fs::read(path).map_err(|error| TlsError::Unreadable(path.to_owned(), error))
         };
@@ -217,7 +229,7 @@ fn parse(
     cert_name: &str,
     key: &[u8],
     key_name: &str,
-) -> Result<CertifiedKey, TlsError> {
+) -> Result<(CertifiedKey, ResetSecret), TlsError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(cert)
         .filter_map(Result::ok)
         .collect();
@@ -226,7 +238,11 @@ fn parse(
     }
     let key =
         PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::NoKey(key_name.to_owned()))?;
-    CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::Unusable)
+    let own = hmac::Key::new(hmac::HMAC_SHA256, key.secret_der());
+    let mut secret = [0; 32];
+    secret.copy_from_slice(hmac::sign(&own, b"ringside stateless reset").as_ref());
+    let pair = CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::Unusable)?;
+    Ok((pair, secret))
 }
 
 #[cfg(not(feature = "aws-lc-rs"))]

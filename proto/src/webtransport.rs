@@ -153,6 +153,11 @@ impl Input<'_> {
         result.map(Some)
     }
 
+    /// The bytes that belong to no packet given so far.
+    pub fn rest(&self) -> &[u8] {
+        &self.bytes[self.at..]
+    }
+
     fn advance(&mut self) -> Result<Option<Found>, Misbehaviour> {
         if self.decoder.finished || self.at == self.bytes.len() {
             return Ok(None);

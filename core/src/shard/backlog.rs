@@ -10,7 +10,7 @@ use super::turn::Unit;
 use crate::{
     class::Class,
     frame::{Frame, Message},
-    sink::{Messages, RUN_BYTES_MAX},
+    sink::{Delivery, Messages, RUN_BYTES_MAX},
     stats::Counters,
 };
 
@@ -153,25 +153,60 @@ pub(crate) struct FirstOf<'a> {
     pub(crate) count: usize,
 }
 
+impl FirstOf<'_> {
+    /// The waiting ones, each with how much of it is written.
+    fn rests(&self) -> impl Iterator<Item = Rest<'_>> {
+        let mut written = self.backlog.written;
+        let waiting = self.backlog.waiting.iter().take(self.count);
+        waiting.map(move |waiting| Rest {
+            waiting,
+            written: std::mem::take(&mut written),
+        })
+    }
+}
+
 impl Messages for FirstOf<'_> {
     fn for_each(&self, each: &mut dyn FnMut(Message<'_>)) {
-        let mut skip = self.backlog.written;
-        for waiting in self.backlog.waiting.iter().take(self.count) {
-            for message in waiting.frame.messages() {
-                let len = message.wire.len();
-                if skip >= len && len > 0 {
-                    skip -= len;
-                } else if skip > 0 {
-                    let wire = &message.wire[std::mem::take(&mut skip)..];
-                    each(Message {
-                        wire,
-                        header_len: 0,
-                        tag: message.tag,
-                    });
-                } else {
-                    each(message);
-                }
+        self.rests().for_each(|rest| rest.for_each(each));
+    }
+
+    fn for_each_delivery(&self, each: &mut dyn FnMut(Delivery<'_>)) {
+        self.rests().for_each(|rest| rest.for_each_delivery(each));
+    }
+}
+
+/// What is left of a waiting delivery.
+struct Rest<'a> {
+    waiting: &'a Waiting,
+    written: usize,
+}
+
+impl Messages for Rest<'_> {
+    fn for_each(&self, each: &mut dyn FnMut(Message<'_>)) {
+        let mut skip = self.written;
+        for message in self.waiting.frame.messages() {
+            let len = message.wire.len();
+            if skip >= len && len > 0 {
+                skip -= len;
+            } else if skip > 0 {
+                let wire = &message.wire[std::mem::take(&mut skip)..];
+                each(Message {
+                    wire,
+                    header_len: 0,
+                    tag: message.tag,
+                });
+            } else {
+                each(message);
             }
         }
+    }
+
+    fn for_each_delivery(&self, each: &mut dyn FnMut(Delivery<'_>)) {
+        let class = match self.written {
+            0 => self.waiting.class,
+            _ => Class::Reliable,
+        };
+        let bytes = self.waiting.frame.wire().len() - self.written;
+        each(Delivery::new(class, bytes, self));
     }
 }

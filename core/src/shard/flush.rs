@@ -10,7 +10,7 @@ use super::{
     backlog::{FirstOf, Overflow},
     conns::State,
     route::OpenItem,
-    turn::Noted,
+    turn::{Noted, Single},
 };
 use crate::{
     error::CloseReason,
@@ -267,11 +267,13 @@ impl<S: Sink> Shard<S> {
     fn submit_singly(&mut self, conn: ConnId, items: &[u32]) -> Submitted {
         let (sink, mut written, mut submits, mut end) = (&mut self.sink, 0, 0, Submitted::All);
         for item in items {
-            self.turn.for_each_unit(*item, &mut |_, unit| {
+            self.turn.for_each_unit(*item, &mut |class, unit| {
                 if matches!(end, Submitted::All) {
-                    let wrote = sink.submit(conn, &Run::new(unit.wire(), &unit));
+                    let single = Single(class, unit);
+                    let wire = single.1.wire();
+                    let wrote = sink.submit(conn, &Run::new(wire, &single));
                     end = Submitted::from(wrote, written);
-                    written += unit.wire().len();
+                    written += wire.len();
                     submits += 1;
                 }
             });

@@ -10,7 +10,7 @@ use crate::{
     class::Class,
     compose::{Composed, Together},
     frame::{Frame, Message},
-    sink::{Messages, RUN_BYTES_MAX},
+    sink::{Delivery, Messages, RUN_BYTES_MAX},
 };
 
 /// A frame that was routed in this turn.
@@ -183,13 +183,34 @@ impl Messages for Noted<'_> {
                 .for_each_unit(*item, &mut |_, unit| unit.for_each(each));
         }
     }
+
+    fn for_each_delivery(&self, each: &mut dyn FnMut(Delivery<'_>)) {
+        for item in self.items {
+            self.turn.for_each_unit(*item, &mut |class, unit| {
+                Single(class, unit).for_each_delivery(each)
+            });
+        }
+    }
 }
 
-impl Messages for Unit<'_> {
+impl Unit<'_> {
     fn for_each(&self, each: &mut dyn FnMut(Message<'_>)) {
         match self {
             Unit::Frame(frame) => frame.messages().for_each(each),
             Unit::Composed(together) => together.messages().for_each(each),
         }
+    }
+}
+
+/// One delivery, as the messages of one run.
+pub(crate) struct Single<'a>(pub(crate) Class, pub(crate) Unit<'a>);
+
+impl Messages for Single<'_> {
+    fn for_each(&self, each: &mut dyn FnMut(Message<'_>)) {
+        self.1.for_each(each);
+    }
+
+    fn for_each_delivery(&self, each: &mut dyn FnMut(Delivery<'_>)) {
+        each(Delivery::new(self.0, self.1.wire().len(), self));
     }
 }

@@ -245,7 +245,7 @@ fn session_request<B: RequestBody>(
         } => Box::pin(async move {
             match admit(&this, &endpoint, &request, peer).await {
                 Ok(opening) => polling::open(&this, endpoint, opening),
-                Err(answer) => *answer,
+                Err(why) => why.answer(),
             }
         }),
         RequestKind::Handshake { .. } => Box::pin(upgrade::open(this, endpoint, request, peer)),
@@ -279,26 +279,55 @@ fn is_secure<B>(shared: &Shared, request: &Request<B>, peer: SocketAddr) -> bool
     })
 }
 
+/// Why a request may not open a session.
+pub(crate) enum NotAdmitted {
+    /// Its address has its share.
+    Share,
+    /// The application refuses, with these words.
+    ByApplication(String),
+}
+
+impl NotAdmitted {
+    pub(crate) const SHARE: &str = "this address has as many sessions as it may; try again later";
+
+    fn answer(&self) -> Answer {
+        match self {
+            Self::Share => plain(StatusCode::TOO_MANY_REQUESTS, Self::SHARE),
+            Self::ByApplication(message) => refuse_with(HandshakeError::Forbidden, message),
+        }
+    }
+}
+
+/// Tells those who hear of refusals of one that had no answer of HTTP's.
+pub(crate) fn tell_refused(
+    shared: &Shared,
+    request: &Request<()>,
+    peer: SocketAddr,
+    error: HandshakeError,
+) {
+    let seen = shared.hooks.see(request, peer);
+    shared.hooks.tell_refused(seen, &refuse(error));
+}
+
 /// Whether a request may open a session: by its address, then by the application.
-async fn admit<B>(
+pub(crate) async fn admit<B>(
     this: &GatewayShard,
     endpoint: &Endpoint,
     request: &Request<B>,
     peer: SocketAddr,
-) -> Result<Opening, Box<Answer>> {
+) -> Result<Opening, NotAdmitted> {
     let shared = &this.shared;
     let speaker = shared.admission.speaker(peer, request.headers());
     let Some(admitted) = shared.admission.admit(speaker.ip(), this.now()) else {
         tracing::debug!(%speaker, "refused: this address has its share of sessions");
-        let text = "this address has as many sessions as it may; try again later";
-        return Err(Box::new(plain(StatusCode::TOO_MANY_REQUESTS, text)));
+        return Err(NotAdmitted::Share);
     };
     let handshake = Handshake::of(request, speaker);
     let handshake = Arc::new(handshake.secured(is_secure(shared, request, peer)));
     if let Some(allow) = &shared.allow
         && let Err(message) = allow(handshake.clone()).await
     {
-        return Err(Box::new(refuse_with(HandshakeError::Forbidden, &message)));
+        return Err(NotAdmitted::ByApplication(message));
     }
     let query = Query::parse(request.uri().query().unwrap_or_default());
     // A bare WebSocket has no query of Engine.IO's, and no revision.

@@ -100,7 +100,7 @@ pub(super) async fn open<B: RequestBody>(
     };
     let opening = match admit(&this, &endpoint, &request, peer).await {
         Ok(opening) => opening,
-        Err(answer) => return *answer,
+        Err(why) => return why.answer(),
     };
     let extension = agree_on_deflate(&this, &request);
     let (deflate, framed) = (extension.is_some(), endpoint.is_framed());

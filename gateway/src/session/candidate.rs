@@ -28,6 +28,12 @@ const READ: usize = 4096;
 /// than its session, nor than the session's machine waits for it.
 pub(crate) struct Candidate(AbortHandle);
 
+impl Candidate {
+    pub(crate) fn new(task: AbortHandle) -> Self {
+        Self(task)
+    }
+}
+
 impl Drop for Candidate {
     fn drop(&mut self) {
         self.0.abort();
@@ -48,7 +54,7 @@ pub(crate) fn adopt(this: &Rc<GatewayShard>, conn: ConnId, websocket: WebSocket)
     let task = this
         .local
         .spawn(async move { candidate(task, conn, websocket).await });
-    session.candidate = Some(Candidate(task));
+    session.candidate = Some(Candidate::new(task));
 }
 
 async fn candidate(this: Rc<GatewayShard>, conn: ConnId, mut websocket: WebSocket) {
@@ -99,7 +105,7 @@ impl GatewayShard {
         }
     }
 
-    fn on_candidate_lost(self: &Rc<Self>, conn: ConnId) {
+    pub(crate) fn on_candidate_lost(self: &Rc<Self>, conn: ConnId) {
         if let Some(session) = self.sessions.borrow_mut().get(conn) {
             let _ = session.engine.on_candidate_lost();
             session.candidate = None;
@@ -145,13 +151,23 @@ impl GatewayShard {
     }
 
     fn on_candidate_text(self: &Rc<Self>, conn: ConnId, text: &str) -> Act {
-        let now = self.now();
         let digit = text.as_bytes().first().copied();
-        let Some(kind) = digit.and_then(PacketKind::from_digit) else {
-            return Act::DropCandidate;
-        };
+        match digit.and_then(PacketKind::from_digit) {
+            Some(kind) => self.on_candidate_packet(conn, kind, &text[1..]),
+            None => Act::DropCandidate,
+        }
+    }
+
+    /// A packet of a candidate: what its task is to do.
+    pub(crate) fn on_candidate_packet(
+        self: &Rc<Self>,
+        conn: ConnId,
+        kind: PacketKind,
+        data: &str,
+    ) -> Act {
+        let now = self.now();
         let act = match self.sessions.borrow_mut().get(conn) {
-            Some(session) => session.engine.on_candidate_packet(kind, &text[1..], now),
+            Some(session) => session.engine.on_candidate_packet(kind, data, now),
             None => return Act::DropCandidate,
         };
         if let Act::AnswerProbe { .. } = act {

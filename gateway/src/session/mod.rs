@@ -51,7 +51,7 @@ pub(crate) struct Session {
     pub(crate) handshake: Arc<Handshake>,
     /// Counts for its address as long as it lives.
     _admitted: Admitted,
-    /// The WebSocket that wants to replace polling, while it proves itself.
+    /// The WebSocket or stream that wants to replace polling, while it proves itself.
     pub(crate) candidate: Option<Candidate>,
     /// Why it ends, once that is decided.
     pub(crate) why: Option<CloseReason>,
@@ -169,7 +169,7 @@ impl Sessions {
         Some(self.by_slot.get(slot)?.as_ref()?.0)
     }
 
-    fn find(&self, sid: &Sid) -> Option<ConnId> {
+    pub(crate) fn find(&self, sid: &Sid) -> Option<ConnId> {
         self.by_sid.get(sid).copied()
     }
 
@@ -245,14 +245,12 @@ impl GatewayShard {
             candidate: None,
             why: None,
         };
-        let shared = &self.shared;
-        let upgrade = shared.allow_upgrades && shared.transports.websocket;
-        let upgrade = upgrade && transport == Transport::Polling;
+        let offered = self.shared.upgrades();
         let open = OpenPacket {
             sid: session.sid.to_string().into(),
-            upgrades: upgrade
-                .then(|| Transport::WebSocket.name().into())
-                .into_iter()
+            upgrades: offered
+                .filter(|_| transport == Transport::Polling)
+                .map(|offered| offered.name().into())
                 .collect(),
             ping_interval: timing.ping_interval,
             ping_timeout: timing.ping_timeout,
@@ -316,7 +314,7 @@ impl GatewayShard {
 
     /// How long a session's client has to wait before it is read on. Its heartbeat waits as long, for its
     /// pong may lie behind what is not read yet; but no longer than [`HOLD_MAX`].
-    fn debt(&self, conn: ConnId) -> Option<Duration> {
+    pub(crate) fn debt(&self, conn: ConnId) -> Option<Duration> {
         let mut sessions = self.sessions.borrow_mut();
         let session = sessions.get(conn)?;
         let now = self.now();
@@ -383,7 +381,7 @@ impl GatewayShard {
             reason,
             CloseReason::TransportClosed | CloseReason::TransportError
         );
-        if transport == Transport::WebSocket && is_there {
+        if transport != Transport::Polling && is_there {
             let entry = reason.entry();
             self.say_goodbye(shard, conn, wire::close(entry.code, entry.sentence));
         } else {

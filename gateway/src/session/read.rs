@@ -243,7 +243,7 @@ impl GatewayShard {
     }
 
     /// Hands a message to a raw connection. The session goes on, whatever its handler does.
-    fn deliver_raw(&self, conn: ConnId, message: RawMessage<'_>) -> bool {
+    pub(crate) fn deliver_raw(&self, conn: ConnId, message: RawMessage<'_>) -> bool {
         let connection = match self.sessions.borrow_mut().get(conn) {
             Some(Session {
                 upper: Upper::Raw(connection),

@@ -85,10 +85,17 @@ impl GatewayShard {
     }
 
     fn on_msgpack(self: &Rc<Self>, conn: ConnId, bytes: &[u8]) -> bool {
-        let packet = match msgpack::decode(bytes, &self.shared.limits.socketio()) {
-            Ok(packet) => packet,
-            Err(misbehaviour) => return self.misbehaved(conn, misbehaviour),
-        };
+        match msgpack::decode(bytes, &self.shared.limits.socketio()) {
+            Ok(packet) => self.on_msgpack_packet(conn, &packet),
+            Err(misbehaviour) => self.misbehaved(conn, misbehaviour),
+        }
+    }
+
+    pub(crate) fn on_msgpack_packet(
+        self: &Rc<Self>,
+        conn: ConnId,
+        packet: &msgpack::MsgpackPacket<'_>,
+    ) -> bool {
         if packet.kind == Kind::Connect {
             let auth = packet.data::<serde_json::Value>().ok();
             let auth = auth.and_then(|auth| serde_json::value::to_raw_value(&auth).ok());
@@ -112,7 +119,7 @@ impl GatewayShard {
         false
     }
 
-    fn on_json_packet(
+    pub(crate) fn on_json_packet(
         self: &Rc<Self>,
         conn: ConnId,
         packet: &Packet<'_>,

@@ -105,6 +105,20 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
         .needs(Need::Npm("tests/interop"))
         .deadline(NODE_DEADLINE),
         Step::commands(
+            "webtransport",
+            "the stock client over WebTransport in headless Chromium: alone, after polling, and among all three",
+            vec![
+                node_files(repo, "tests/interop", &["webtransport.browser.mjs"])
+                    .env("RINGSIDE_FIXTURE", program("fixture")),
+            ],
+        )
+        .after(&["build"])
+        .needs(Need::Debian { program: "chromium", package: "chromium", instead: Some("RINGSIDE_CHROMIUM") })
+        .needs(Need::Debian { program: "openssl", package: "openssl", instead: None })
+        .needs(Need::Node)
+        .needs(Need::Npm("tests/interop"))
+        .deadline(NODE_DEADLINE),
+        Step::commands(
             "python",
             "PyPI python-socketio, blocking and asyncio, over each choice of transports",
             vec![

@@ -92,6 +92,26 @@ fn steps(repo: &Repo) -> Vec<Step> {
     );
     steps.push(
         Step::commands(
+            "webtransport-firefox",
+            "the stock client over WebTransport in headless Firefox",
+            vec![
+                test::node_files(repo, "tests/interop", &["webtransport.browser.mjs"])
+                    .env("RINGSIDE_FIXTURE", repo.target().join("debug/fixture"))
+                    .env("RINGSIDE_BROWSERS", "firefox-esr"),
+            ],
+        )
+        .after(&["build"])
+        .needs(Need::Debian {
+            program: "firefox-esr",
+            package: "firefox-esr",
+            instead: None,
+        })
+        .needs(Need::Node)
+        .needs(Need::Npm("tests/interop"))
+        .deadline(test::NODE_DEADLINE),
+    );
+    steps.push(
+        Step::commands(
             "round",
             "the arena's tests with a whole round of three minutes",
             vec![
@@ -124,7 +144,7 @@ fn steps(repo: &Repo) -> Vec<Step> {
         .needs(Need::Node),
     );
     // One at a time: some of them measure the memory and the time of the process they share.
-    let hostile = "test -p ringside-tests --test gateway_hostile --test gateway_bystanders -- --test-threads=1";
+    let hostile = "test -p ringside-tests --test gateway_hostile --test gateway_bystanders --test gateway_quic_hostile -- --test-threads=1";
     steps.push(
         Step::commands(
             "hostile",

@@ -19,12 +19,16 @@ fn decode(chunks: impl Iterator<Item = Vec<u8>>) -> (Vec<String>, Option<Misbeha
     let mut decoder = Decoder::new(200);
     let mut packets = Vec::new();
     for chunk in chunks {
+        let mut left = chunk.len() + 1;
         let mut input = decoder.input(&chunk);
         loop {
             match input.next() {
                 Ok(Some(packet)) => {
                     let _ = Opening::from_packet(&packet);
                     packets.push(format!("{packet:?}"));
+                    // What is left gets shorter, and is the end of what was lent.
+                    assert!(input.rest().len() < left && chunk.ends_with(input.rest()));
+                    left = input.rest().len();
                 }
                 Ok(None) => break,
                 Err(misbehaviour) => {
