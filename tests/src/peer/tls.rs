@@ -1,16 +1,9 @@
 //! Who a server says it is: a certificate made for a test, and clients that believe it alone.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{io, net::SocketAddr, sync::Arc};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use rcgen::{CertificateParams, CertifiedKey, KeyPair, generate_simple_self_signed};
+use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use rustls::{ClientConfig, RootCertStore, crypto::ring::default_provider, pki_types::ServerName};
-use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -18,8 +11,6 @@ use crate::within;
 
 /// The name in every certificate.
 const NAME: &str = "localhost";
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A certificate for `localhost`, with its key.
 #[derive(Debug)]
@@ -45,30 +36,6 @@ impl Identity {
             key_pem: made.signing_key.serialize_pem(),
             cert_der: made.cert.der().to_vec(),
         }
-    }
-
-    /// A new one that browsers accept by its hash: ECDSA, and for less than two weeks.
-    ///
-    /// # Panics
-    /// When none can be made.
-    pub fn for_browsers() -> Self {
-        let names = [NAME.to_owned(), "127.0.0.1".to_owned()];
-        let mut params = CertificateParams::new(names).expect("names");
-        let now = SystemTime::now();
-        params.not_before = (now - DAY / 24).into();
-        params.not_after = (now + 10 * DAY).into();
-        let key = KeyPair::generate().expect("a key");
-        let cert = params.self_signed(&key).expect("a certificate");
-        Self {
-            cert_pem: cert.pem(),
-            key_pem: key.serialize_pem(),
-            cert_der: cert.der().to_vec(),
-        }
-    }
-
-    /// SHA-256 of the certificate, as pages take it in base64.
-    pub fn hash_base64(&self) -> String {
-        BASE64_STANDARD.encode(Sha256::digest(&self.cert_der))
     }
 
     /// The settings of a client that believes this identity alone; `protocols` are offered by ALPN.
