@@ -448,7 +448,6 @@ async fn who_may_not_connect_is_told_why_not() {
     assert_eq!(own.closes()["quic.Origin"], 1);
     // A native client is no page.
     Quic::native(at, &identity).await.open().await;
-
     let listed = start(&|io| {
         io.origins(Origins::list(["https://friend.example"]));
     });
@@ -457,7 +456,6 @@ async fn who_may_not_connect_is_told_why_not() {
         .await
         .open()
         .await;
-
     let picky = start(&|io| {
         io.allow_request(|handshake| {
             let ok = handshake.query_value("token").is_some();
@@ -481,7 +479,6 @@ async fn who_may_not_connect_is_told_why_not() {
             .await,
         told
     );
-
     let full = start(&|io| {
         let mut limits = Limits::default();
         limits.address.sessions = 2;
