@@ -157,7 +157,7 @@ fn steps(repo: &Repo) -> Vec<Step> {
         )
         .after(&["build"]),
     );
-    let leaks = "test -p ringside-tests --test gateway_leaks -- --nocapture";
+    let leaks = "test -p ringside-tests --test gateway_leaks --test gateway_heap -- --nocapture";
     steps.push(
         Step::commands(
             "leaks",

@@ -126,7 +126,7 @@ impl GatewayShard {
     fn resumed(&self, claim: &Claim) -> Option<Resumed> {
         let now = self.now();
         let mut memory = self.recovery.borrow_mut();
-        let saved = memory.saved.remove(&claim.pid)?;
+        let saved = *memory.saved.remove(&claim.pid)?;
         if *saved.space.name != *claim.connecting.name || now >= saved.until {
             return None;
         }
@@ -248,7 +248,10 @@ impl GatewayShard {
                 resumed_at: offset,
                 ..saved
             };
-            self.recovery.borrow_mut().saved.insert(pid, saved);
+            self.recovery
+                .borrow_mut()
+                .saved
+                .insert(pid, Box::new(saved));
             return self.done_connecting(&connecting);
         }
         let ticket = Ticket {

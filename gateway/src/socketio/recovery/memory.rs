@@ -18,6 +18,7 @@ use crate::{
 
 /// What an event costs in the log besides its bytes.
 const EVENT_BYTES: usize = 160;
+
 /// A socket that may come back.
 pub(super) struct Saved {
     pub(super) id: SocketId,
@@ -56,7 +57,8 @@ pub(crate) struct Memory {
     pub(super) first: u64,
     pub(super) bytes: usize,
     pub(super) heard: HashMap<u32, Heard>,
-    pub(super) saved: HashMap<SocketId, Saved, HashState>,
+    /// Boxed, so that a table that was once full is small.
+    pub(super) saved: HashMap<SocketId, Box<Saved>, HashState>,
     /// Sockets that came back here, by id and by pid: their names lead elsewhere.
     pub(super) homes: HashMap<SocketId, ConnId, HashState>,
     pub(super) back: HashMap<SocketId, ConnId, HashState>,

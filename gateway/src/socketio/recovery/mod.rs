@@ -143,19 +143,17 @@ impl GatewayShard {
             .collect();
         topics.push(space.everybody.clone());
         let until = Millis(self.now().0 + millis(options.max_disconnection));
-        memory.saved.insert(
-            ticket.pid,
-            Saved {
-                id: socket.id(),
-                conn: socket.conn(),
-                space: space.clone(),
-                topics,
-                extras: socket.peek_extras().cloned(),
-                since,
-                resumed_at: ticket.resumed_at,
-                until,
-            },
-        );
+        let saved = Saved {
+            id: socket.id(),
+            conn: socket.conn(),
+            space: space.clone(),
+            topics,
+            extras: socket.peek_extras().cloned(),
+            since,
+            resumed_at: ticket.resumed_at,
+            until,
+        };
+        memory.saved.insert(ticket.pid, Box::new(saved));
     }
 
     /// Nobody comes back by this pid.
@@ -192,6 +190,9 @@ impl GatewayShard {
                 }
                 stays
             });
+            // A crowd that left at once is not remembered by its table.
+            let room = 2 * memory.saved.len();
+            memory.saved.shrink_to(room);
             drop(memory);
             gone.into_iter().for_each(|pid| self.forget_pid(pid));
         }
