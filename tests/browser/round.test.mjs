@@ -140,6 +140,13 @@ test("figures, split view, encodings, transports, a stall, a replay", { timeout:
     await page.click("#t-delta");
     await until(visitor, "gets deltas again", () => window.__glimmer.network().figures["baseline age"] !== "keyframe");
 
+    // Fewer snapshots: one in ten.
+    await page.fill("#s-rate", "0");
+    await until(visitor, "gets two snapshots a second", () => Number.parseInt(window.__glimmer.network().figures.snapshots) <= 3);
+    await page.fill("#s-rate", "5");
+    await until(visitor, "gets more again", () => Number.parseInt(window.__glimmer.network().figures.snapshots) > 5);
+    assert.match((await network()).figures.replay, /^\d+\.\d s$/);
+
     await page.click("#t-overlay");
     await page.click("#y-split");
     await until(visitor, "the twin is in", () => window.__glimmer.twin()?.net.joined && window.__glimmer.twin().net.room.stats.frames > 20);
