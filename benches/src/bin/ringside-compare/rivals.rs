@@ -77,8 +77,11 @@ pub(crate) fn run(args: &Args) -> Result<bool, String> {
             .replace("COMMIT", &stored.commit.replace('+', "-changed")),
     );
     if args.merge && json.is_file() {
-        let earlier = Stored::read(&json)?.points;
-        for (point, contenders) in earlier {
+        let earlier = Stored::read(&json)?;
+        // What looks for a number of players runs once, however often the rest is repeated.
+        stored.repetitions = stored.repetitions.max(earlier.repetitions);
+        stored.load.0 = earlier.load.0;
+        for (point, contenders) in earlier.points {
             let measured = stored.points.entry(point).or_default();
             for (contender, figures) in contenders {
                 measured.entry(contender).or_insert(figures);
