@@ -15,7 +15,7 @@ const KEPT_FOR_A_WHILE: usize = 256 * 1024;
 #[test]
 fn nothing_stays_on_the_heap_of_clients_that_come_and_go() {
     let _counting = dhat::Profiler::builder().testing().build();
-    let (before, after) = crowd::before_and_after(|| dhat::HeapStats::get().curr_bytes);
+    let (before, after) = crowd::before_and_after(0, || dhat::HeapStats::get().curr_bytes);
     println!("{before} B alive before them, {after} B after");
     assert!(
         after <= before + KEPT_FOR_A_WHILE,

@@ -1,7 +1,7 @@
 //! Thousands of clients that come and go, a tenth of them torn off in the middle of each phase.
 //!
-//! `RINGSIDE_CONNECTS` sets how many there are (5,000; a release is tested with 100,000). As many warm the server up before
-//! they are counted. Promises: sessions, rooms and awaited answers are counted back to zero before anything is measured.
+//! `RINGSIDE_CONNECTS` sets how many there are (5,000; a release is tested with 100,000). As many, or more, warm the server up
+//! before they are counted. Promises: sessions, rooms and awaited answers are counted back to zero before anything is measured.
 
 use std::{
     collections::BTreeMap,
@@ -193,8 +193,8 @@ async fn back_to_zero(io: &Gateway, ledger: &Shared) {
     }
 }
 
-/// What `measure` gives before they come and when they have gone.
-pub(crate) fn before_and_after(measure: impl Fn() -> usize) -> (usize, usize) {
+/// What `measure` gives before they come and when they have gone; at least `warm_up` have come and gone before.
+pub(crate) fn before_and_after(warm_up: u64, measure: impl Fn() -> usize) -> (usize, usize) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -202,14 +202,15 @@ pub(crate) fn before_and_after(measure: impl Fn() -> usize) -> (usize, usize) {
     let (ledger, connects) = (Shared::default(), connects());
     let io = server(&ledger);
     let at = io.address();
-    let patience = PATIENCE_PER_THOUSAND * (2 * connects).div_ceil(1_000) as u32;
+    let (first, all) = (warm_up.max(connects), warm_up.max(connects) + connects);
+    let patience = PATIENCE_PER_THOUSAND * all.div_ceil(1_000) as u32;
     let measured = tokio::task::LocalSet::new().block_on(&runtime, async {
         tokio::time::timeout(patience, async {
             // Tables, pools and what is kept for a while are at their working size after it.
-            wave(at, 0..connects).await;
+            wave(at, 0..first).await;
             back_to_zero(&io, &ledger).await;
             let before = measure();
-            wave(at, connects..2 * connects).await;
+            wave(at, first..all).await;
             back_to_zero(&io, &ledger).await;
             (before, measure())
         })
@@ -220,7 +221,7 @@ pub(crate) fn before_and_after(measure: impl Fn() -> usize) -> (usize, usize) {
     let stats = io.stats();
     io.stop();
     io.wait();
-    println!("{connects} connects after as many; questions {ends:?}");
+    println!("{connects} connects after {first}; questions {ends:?}");
     assert!(ends["answered"] > connects && ends["gone"] > 0, "{ends:?}");
     assert_eq!(stats.waiting(), 0);
     measured
