@@ -85,8 +85,14 @@ struct Pinned {
 }
 
 /// The server showed a certificate with this hash, which is not trusted.
-#[derive(Debug)]
 struct Stranger([u8; 32]);
+
+/// The same: it is this that rustls shows.
+impl fmt::Debug for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for Stranger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

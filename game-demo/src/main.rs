@@ -4,6 +4,7 @@
 //! command line; the rules are in `rules/`, the game a room runs in `game.rs`, the page in `page.rs`.
 
 mod lan;
+mod offer;
 mod page;
 mod replay;
 
@@ -68,6 +69,9 @@ struct Cli {
     /// The certificate's private key in PEM
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+    /// Listen on TCP alone: no WebTransport, and so no datagrams
+    #[arg(long)]
+    no_quic: bool,
     /// Open the page in a browser
     #[arg(long)]
     open: bool,
@@ -106,15 +110,34 @@ fn main() -> ExitCode {
         io.shards(usize::from(shards));
     }
     let mut scheme = "http";
+    let mut tls = None;
     if let (Some(cert), Some(key)) = (&cli.cert, &cli.key) {
         match Tls::files(cert, key) {
-            Ok(tls) => io.tls(tls),
+            Ok(files) => io.tls(tls.insert(files).clone()),
             Err(error) => {
                 eprintln!("game-demo: {error}");
                 return ExitCode::FAILURE;
             }
         };
         scheme = "https";
+    }
+    let address = match cli.host {
+        any if any.is_unspecified() => lan::address(),
+        one => Some(one),
+    };
+    let mut hash = None;
+    if cli.no_quic {
+        offer::none(&mut io);
+    } else {
+        match offer::serve(&mut io, tls.as_ref(), address) {
+            Ok(made) => hash = made,
+            Err(error) => {
+                eprintln!(
+                    "game-demo: no certificate for WebTransport: {error}; --no-quic does without"
+                );
+                return ExitCode::FAILURE;
+            }
+        }
     }
     page::serve(&mut io);
     let recordings = replay::serve(&mut io);
@@ -139,7 +162,7 @@ fn main() -> ExitCode {
     let url = url(scheme, server.address());
     println!("GLIMMER is at {url}");
     if cli.host.is_unspecified() {
-        match lan::address() {
+        match address {
             Some(ip) => println!(
                 "For others in this network: {}",
                 self::url(scheme, (ip, server.address().port()).into())
@@ -155,6 +178,9 @@ fn main() -> ExitCode {
                 return ExitCode::FAILURE;
             }
         }
+    }
+    if let Some(hash) = hash {
+        println!("Datagrams (QUIC) on the same port, with a certificate of SHA-256 {hash}");
     }
     println!("Open it in two tabs, or send it to a friend. Ctrl-C ends it.");
     if cli.open && !open(&url) {

@@ -55,9 +55,11 @@ pub use cx::{Audience, Cx};
 pub use driver::{RoomInfo, RoomReport, Rota, Turn};
 pub use game::{Game, Gaze, Given, Keep, Leave, LoadError, PlayerId, Refusal, Subscriber, Who};
 pub use ringside_gateway::{
-    Ack, Args, Builder, ListenError, Origins, Page, Socket, Tls, TlsError, Transports,
+    Ack, Args, Builder, ListenError, Origins, Page, Quic, Socket, Tls, TlsError, Transports,
     raise_descriptor_limit,
 };
+#[cfg(feature = "dev-cert")]
+pub use ringside_gateway::{DevCertError, DevCertificate};
 pub use ringside_netcode::{
     self, Replicate, Tick,
     input::{Input, Source},

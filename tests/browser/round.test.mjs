@@ -156,11 +156,14 @@ test("figures, split view, encodings, transports, a stall, a replay", { timeout:
 
     // The same player over another transport, and back.
     const id = await page.evaluate(() => window.__glimmer.id);
-    for (const name of ["polling", "websocket"]) {
+    for (const name of ["webtransport", "polling", "websocket"]) {
       await page.click(`#x-${name}`);
       await until(visitor, `goes on over ${name}`, (name) => window.__glimmer.transport === name && window.__glimmer.connected, name);
-      const { stats: before } = await network();
+      const { stats: before, datagrams: earlier } = await network();
       await until(visitor, `gets snapshots over ${name}`, (frames) => window.__glimmer.network().stats.frames > frames + 5, before.frames);
+      if (name === "webtransport") await until(visitor, "as datagrams, both ways", ({ in: heard, out }) => window.__glimmer.network().datagrams.in > heard + 5 && window.__glimmer.network().datagrams.out > out + 5, earlier);
+      const { datagrams: later } = await network();
+      if (name !== "webtransport") assert.deepEqual(later, earlier, "datagrams without WebTransport");
       assert.equal(await page.evaluate(() => window.__glimmer.id), id, "another player");
     }
 

@@ -6,6 +6,8 @@
 mod bad_servers;
 #[path = "client/lifecycle.rs"]
 mod lifecycle;
+#[path = "client/quic.rs"]
+mod quic;
 #[path = "client/scripted.rs"]
 mod scripted;
 #[path = "client/session.rs"]

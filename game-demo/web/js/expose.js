@@ -56,6 +56,7 @@ export function expose({ net, scene, renderer, lab, hint, cam, hearing, twin, fr
       largestJump: net.own.largestJump,
       pending: net.own.pending,
       stats: net.room.stats,
+      datagrams: { in: net.socket.io.stats.datagramsIn, out: net.socket.io.stats.datagramsOut },
       jumps: net.room.pace.jumps,
       underruns: net.playback.underruns,
       stalled: net.stalled,

@@ -1,7 +1,7 @@
 // GLIMMER's page: puts the parts together and runs the frames.
 //
 //   ?room=CODE         into that room                 ?name=X                     under that name
-//   ?watch             without playing                ?transport=polling|websocket over that one only
+//   ?watch             without playing                ?transport=polling|websocket|webtransport over that one only
 //   ?renderer=canvas   without WebGL2
 //
 // Promises: in the arena as soon as the server answers, with no question asked first.
@@ -49,7 +49,7 @@ const read = () => {
 
 const transport = asked.get("transport");
 // WebSocket at once, polling where it is refused: quicker than the detour over polling.
-const transports = ["polling", "websocket"].includes(transport) ? [transport] : ["websocket", "polling"];
+const transports = ["polling", "websocket", "webtransport"].includes(transport) ? [transport] : ["websocket", "polling"];
 const hearing = new Hearing({ scene, hint, note });
 const net = new Net({
   transports,

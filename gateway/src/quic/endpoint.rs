@@ -49,42 +49,42 @@ impl Sockets {
 
     /// What each shard takes with it.
     pub(crate) fn split(self) -> impl Iterator<Item = Bound> {
-        let shards = self.sockets.len();
+        let sockets: Arc<[UdpSocket]> = self.sockets.into();
         let (quic, steering) = (self.quic, self.steering);
-        let each = move |(shard, socket)| Bound {
+        (0..sockets.len()).map(move |shard| Bound {
             quic: quic.clone(),
-            socket,
+            sockets: sockets.clone(),
             steering,
             shard,
-            shards,
-        };
-        self.sockets.into_iter().enumerate().map(each)
+        })
     }
 }
 
 /// The socket of a shard, and how to serve on it.
 pub(crate) struct Bound {
     quic: Quic,
-    socket: UdpSocket,
+    /// All of them: the kernel steers by how many there are, so none is closed before the last shard is done.
+    sockets: Arc<[UdpSocket]>,
     steering: Steering,
     shard: usize,
-    shards: usize,
 }
 
-/// A shard's endpoint while it serves.
-pub(crate) struct Serving(Option<Endpoint>);
+/// A shard's endpoint while it serves, and what it keeps open meanwhile.
+pub(crate) struct Serving(Option<(Endpoint, Arc<[UdpSocket]>)>);
 
 impl Serving {
     /// Takes in nobody new.
     pub(crate) fn turn_away(&self) {
-        if let Some(endpoint) = &self.0 {
+        if let Some((endpoint, _)) = &self.0 {
             endpoint.set_server_config(None);
         }
     }
 
     /// Ends what is left, and lets the last packets out.
     pub(crate) async fn end(self) {
-        let Some(endpoint) = self.0 else { return };
+        let Some((endpoint, _sockets)) = self.0 else {
+            return;
+        };
         if endpoint.open_connections() == 0 {
             return;
         }
@@ -105,17 +105,17 @@ pub(crate) fn serve(this: &Rc<GatewayShard>, bound: Option<Bound>) -> Serving {
     };
     match endpoint(&bound) {
         Ok(endpoint) => {
-            let (retry_above, refuse_above) = bound.quic.half_open_of(bound.shards);
+            let (retry_above, refuse_above) = bound.quic.half_open_of(bound.sockets.len());
             let accepting = Accepting {
                 this: this.clone(),
                 half_open: Rc::default(),
                 next: Cell::default(),
-                is_alone: bound.shards == 1,
+                is_alone: bound.sockets.len() == 1,
                 retry_above,
                 refuse_above,
             };
             this.local.spawn(accepting.run(endpoint.clone()));
-            Serving(Some(endpoint))
+            Serving(Some((endpoint, bound.sockets)))
         }
         Err(error) => {
             tracing::error!(%error, "this shard has no QUIC");
@@ -126,9 +126,10 @@ pub(crate) fn serve(this: &Rc<GatewayShard>, bound: Option<Bound>) -> Serving {
 
 fn endpoint(bound: &Bound) -> io::Result<Endpoint> {
     let config = bound.quic.server_config().map_err(io::Error::other)?;
-    let socket = bound.socket.try_clone()?;
+    let socket = bound.sockets[bound.shard].try_clone()?;
     socket.set_nonblocking(true)?;
-    let mut endpoint = steer::endpoint_config(bound.shard, bound.shards, bound.steering);
+    let shards = bound.sockets.len();
+    let mut endpoint = steer::endpoint_config(bound.shard, shards, bound.steering);
     endpoint.reset_key(bound.quic.reset_key());
     Endpoint::new(endpoint, Some(config), socket, Arc::new(TokioRuntime))
 }

@@ -38,6 +38,8 @@ mod read;
 mod settings;
 mod sink;
 mod steer;
+#[cfg(test)]
+mod steer_tests;
 
 pub(crate) use endpoint::{Bound, Sockets, serve};
 pub use settings::Quic;

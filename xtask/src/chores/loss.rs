@@ -11,7 +11,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitCode, Stdio},
     time::Duration,
 };
@@ -44,6 +44,9 @@ pub struct Args {
     /// Packets dropped of a hundred, in each direction.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=50))]
     percent: u32,
+    /// Folder with game-demo and glimmer-swarm; default: they are built, optimised.
+    #[arg(long, value_name = "FOLDER")]
+    programs: Option<PathBuf>,
     /// What the gap over datagrams may be, as a share of that over WebSocket.
     #[arg(long, default_value_t = 0.5)]
     bar: f64,
@@ -87,9 +90,14 @@ fn compare(repo: &Repo, args: &Args) -> Result<(bool, String), String> {
         need.meet(repo, &log)?;
     }
     let tools = Tools { repo, log: &log };
-    let build = "build --profile bench -p game-demo -p ringside-benches --bin game-demo --bin glimmer-swarm";
-    tools.run(Cmd::new("cargo", build.split(' ')), BUILD_DEADLINE)?;
-    let programs = repo.target().join("release");
+    let programs = match &args.programs {
+        Some(folder) => folder.clone(),
+        None => {
+            let build = "build --profile bench -p game-demo -p ringside-benches --bin game-demo --bin glimmer-swarm";
+            tools.run(Cmd::new("cargo", build.split(' ')), BUILD_DEADLINE)?;
+            repo.target().join("release")
+        }
+    };
 
     let net = Net::make(&tools, args.percent)?;
     let server = Server::start(&net, &programs.join("game-demo"), args.players)?;

@@ -38,10 +38,12 @@ export class Net {
     this.playback = new Playback();
     this.pucks = new Timeline(this.playback, blendFields(schema.LAYERS[LAYER.PuckSeen].fields, jumps));
     this.own = new OwnPuck();
-    this.socket = io({ transports, forceNew, reconnectionDelay: 300, reconnectionDelayMax: 3000, timeout: 8000 });
+    // Over WebTransport snapshots come, and inputs go, as datagrams.
+    this.socket = io({ transports, forceNew, datagrams: true, autoConnect: false, reconnectionDelay: 300, reconnectionDelayMax: 3000, timeout: 8000 });
     this.rates = new Rates(this.socket.io.stats);
     this.room = new RoomClient(this.socket, schema, { store: seat ? sessionStorage : null, key: "glimmer.seat" });
     this.#listen();
+    this.#connect(transports);
     this.timer = setInterval(() => this.room.flush(), SEND_MS);
   }
 
@@ -121,8 +123,24 @@ export class Net {
     if (this.joined) this.room.rename(name).catch(() => {});
   }
 
+  /** What the server says of WebTransport, once it was asked: whether there is any, and which certificates to trust. */
+  #offer;
+
+  async webTransport() {
+    this.#offer ??= fetch("/transports.json").then((answer) => answer.json(), () => ({ webtransport: false }));
+    const { webtransport, serverCertificateHashes } = await this.#offer;
+    if (serverCertificateHashes?.length) this.socket.io.opts.serverCertificateHashes = serverCertificateHashes;
+    return webtransport;
+  }
+
+  async #connect(transports) {
+    if (transports.includes("webtransport")) await this.webTransport();
+    this.socket.connect();
+  }
+
   /** The same player goes on over another transport: the client ends this connection and comes back over that one. */
-  move(name) {
+  async move(name) {
+    if (name === "webtransport") await this.webTransport();
     this.#moving = true;
     this.socket.io.switchTransport(name);
   }

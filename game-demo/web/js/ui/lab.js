@@ -181,11 +181,17 @@ export class Lab {
     };
     this.ws = this.#button("x-websocket", "WebSocket", false, move("websocket"));
     this.polling = this.#button("x-polling", "polling", false, move("polling"));
-    const webTransport = element("button", { id: "x-webtransport", textContent: "WebTransport", disabled: true });
-    webTransport.title = globalThis.WebTransport
-      ? "This server does not offer WebTransport yet"
-      : "This browser offers no WebTransport on this page";
-    return [this.ws, this.polling, webTransport];
+    this.wt = this.#button("x-webtransport", "WebTransport", false, move("webtransport"));
+    this.wt.disabled = true;
+    this.wt.title = "This browser offers no WebTransport on this page: it takes https, or this machine";
+    if (globalThis.WebTransport) this.#offer();
+    return [this.ws, this.wt, this.polling];
+  }
+
+  async #offer() {
+    const offered = await this.net.webTransport();
+    this.wt.disabled = !offered;
+    this.wt.title = offered ? "Snapshots and inputs as datagrams" : "This server does not offer WebTransport";
   }
 
   #tries() {
@@ -216,7 +222,7 @@ export class Lab {
     drawSpark(document.getElementById("spark"), this.net.arrivals, now);
     if (!this.open) return;
     for (const [name, value] of this.#figures) value.textContent = figures[name] ?? "–";
-    for (const [button, name] of [[this.ws, "websocket"], [this.polling, "polling"]]) button.classList.toggle("on", this.net.transport === name);
+    for (const [button, name] of [[this.ws, "websocket"], [this.wt, "webtransport"], [this.polling, "polling"]]) button.classList.toggle("on", this.net.transport === name);
     this.codec.textContent = figures.codec;
     if (now - this.#askedAt > STATS_MS) this.#ask(now);
   }
