@@ -27,7 +27,7 @@ impl Builder {
         self
     }
 
-    /// Whether clients that begin by polling are offered to go on by WebSocket. Default: yes. Without, each stays
+    /// Whether clients that begin by polling are offered to go on by WebSocket or WebTransport. Default: yes. Without, each stays
     /// on the transport it began with.
     pub fn allow_upgrades(&mut self, allow: bool) -> &mut Self {
         self.plan.allow_upgrades = allow;

@@ -206,7 +206,7 @@ impl Socket {
         })
     }
 
-    /// The transport its session uses now: `polling`, `websocket`.
+    /// The transport its session uses now: `polling`, `websocket`, `webtransport` (native clients of QUIC too).
     ///
     /// # Errors
     /// As [`rooms`](Self::rooms).
