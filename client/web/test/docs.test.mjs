@@ -25,7 +25,7 @@ const functions = (...paths) => new Set(paths.flatMap((path) => [...read(path).m
 const LATER = new Set(["id", "auth", "engine"]);
 const missing = (names, there) => names.filter((name) => !there(name));
 
-const SERVER = functions(...["socket", "namespace", "target"].map((name) => `gateway/src/socketio/${name}.rs`), "gateway/src/gateway.rs", "gateway/src/builder.rs");
+const SERVER = functions(...["socket", "namespace", "emitter", "target/mod", "target/members", "target/others"].map((name) => `gateway/src/socketio/${name}.rs`), "gateway/src/gateway.rs", "gateway/src/builder.rs");
 /** What the stock client has and does not mean to show. */
 const INTERNAL = new Set(["constructor", "subEvents", "packet", "onopen", "onerror", "onclose", "onpacket", "onevent", "emitEvent", "ack", "onack", "onconnect", "emitBuffered", "ondisconnect", "destroy", "notifyOutgoingListeners", "maybeReconnectOnOpen", "onping", "ondata", "ondecoded", "cleanup", "reconnect", "onreconnect", "emitReserved"]);
 
