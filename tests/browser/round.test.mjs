@@ -204,7 +204,10 @@ test("figures, split view, encodings, transports, a stall, a replay", { timeout:
     await page.click("#share-private");
     await until(visitor, "is in a room of its own", (old) => window.__glimmer.connected && window.__glimmer.room !== old, shared);
     assert.equal(new URL(page.url()).searchParams.get("room"), await page.evaluate(() => window.__glimmer.room));
-    assert.deepEqual(visitor.errors, []);
+    // A poll may cross the goodbye of the session that it is of, when the page takes another transport: the browser,
+    // and not the page, then tells of the refusal.
+    const crossed = /status of 400 .*transport=polling&sid=/;
+    assert.deepEqual(visitor.errors.filter((error) => !crossed.test(error)), []);
   } finally {
     await Promise.all(browser.contexts().map((context) => context.close()));
     await game.stop();
