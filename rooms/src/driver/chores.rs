@@ -138,11 +138,15 @@ impl Worker {
         );
         // What the room has sent goes out before its new thread sends anything.
         self.flush();
-        hosting.address.now.lock().worker = other;
+        // Under the lock: whoever reads that the room is there posts behind it, not before it.
+        let address = hosting.address.clone();
+        let mut now = address.now.lock();
         self.office.desks[other].mailbox.post_always(Letter {
             room: id,
             what: What::Adopt(Box::new(hosting)),
         });
+        now.worker = other;
+        drop(now);
         self.count_rooms();
     }
 }
