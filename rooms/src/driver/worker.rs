@@ -289,11 +289,12 @@ impl Worker {
     /// A letter for a room that has moved, or that is not there any more.
     fn forward(&mut self, id: u64, what: What) {
         match self.directory.by_id(id) {
-            Some(address) if address.now.get().worker != self.number => {
+            // Maybe to ourselves: the room has left and is coming back, and lies before it in the mailbox.
+            Some(address) => {
                 // Full: as if it had been posted there.
                 let _ = self.office.post(&address, what);
             }
-            _ => {
+            None => {
                 if let What::Enter {
                     client,
                     ack: Some(ack),

@@ -136,8 +136,7 @@ impl Rooms {
     }
 
     /// Gives a room to another room thread, between two of its steps; the threads also do so by themselves
-    /// when one is much busier than another. Its players notice nothing, but that an event of theirs which is on its
-    /// way at that moment may be lost.
+    /// when one is much busier than another. Its players notice nothing.
     ///
     /// # Errors
     /// No such room.
