@@ -75,13 +75,7 @@ for (const client of CLIENTS) {
           assert.deepEqual(auth, client.hasAuth ? { token: "abc" } : {});
           assert.equal(await settled(socket, cell), choice.settled);
           if (path === "/") {
-            const bytes = Buffer.from([0, 1, 254, 255]);
-            const back = next(socket, "message-back");
-            socket.emit("message", "text", 7, { deep: [bytes] });
-            const [text, number, { deep }] = await back;
-            assert.deepEqual([text, number, Buffer.from(deep[0])], ["text", 7, bytes]);
-            const [first, second] = await ask(socket, "message-with-ack", bytes, "x");
-            assert.deepEqual([Buffer.from(first), second], [bytes, "x"]);
+            await exchanges(socket);
           }
           const left = next(socket, "disconnect");
           socket.disconnect();
@@ -152,9 +146,10 @@ for (const client of CLIENTS) {
   });
 }
 
-/** Text and bytes, with acks and without, in both directions. */
-async function converses(socket) {
-  const bytes = Buffer.from([0, 1, 254, 255]);
+const bytes = Buffer.from([0, 1, 254, 255]);
+
+/** Text and bytes, there and back, with an ack and without. */
+async function exchanges(socket) {
   const back = next(socket, "message-back");
   socket.emit("message", "text", 7, { deep: [bytes] });
   // Recovery appends an offset behind the others.
@@ -162,6 +157,11 @@ async function converses(socket) {
   assert.deepEqual([text, number, Buffer.from(deep[0])], ["text", 7, bytes]);
   const [first, second] = await ask(socket, "message-with-ack", bytes, "x");
   assert.deepEqual([Buffer.from(first), second], [bytes, "x"]);
+}
+
+/** Text and bytes, with acks and without, in both directions. */
+async function converses(socket) {
+  await exchanges(socket);
   socket.once("question", (n, ack) => ack(n * 2));
   assert.deepEqual((await ask(socket, "ask", "question", 21, 5000))[0], { answer: 42 });
   socket.once("question", (asked, ack) => ack(Buffer.from(asked).reverse()));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Stored, points, rooms};
+use super::{Figure, Stored, points, rooms};
 use crate::page::{self, bars, escape, number, table};
 
 /// A figure by which servers are compared.
@@ -232,20 +232,23 @@ pub fn report(stored: &Stored, notes: &[String]) -> String {
                 ""
             };
             let mut row = vec![format!("{own}{title}")];
-            row.extend(figures.iter().map(|(name, _)| {
-                all.get(*name).map_or("–".to_owned(), |figure| {
-                    format!(
-                        "{} ({}–{})",
-                        number(figure.median),
-                        number(figure.min),
-                        number(figure.max)
-                    )
-                })
-            }));
+            row.extend(figures.iter().map(|(name, _)| cell(all.get(*name))));
             row
         });
         body.push_str(&table(&heads, rows));
     }
     body.push_str(&rooms::page(stored));
     page::html("Ringside and its rivals", &body)
+}
+
+/// A figure in a table: its median, and the least and the most.
+pub(super) fn cell(figure: Option<&Figure>) -> String {
+    figure.map_or("–".to_owned(), |figure| {
+        format!(
+            "{} ({}–{})",
+            number(figure.median),
+            number(figure.min),
+            number(figure.max)
+        )
+    })
 }

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Stored, points, report::Score};
+use super::{
+    Stored, points,
+    report::{Score, cell},
+};
 use crate::page::{bars, escape, number, table};
 
 /// The scores, in the order of the page.
@@ -110,16 +113,7 @@ pub(super) fn page(stored: &Stored) -> String {
             .collect();
         let rows = contenders.iter().map(|(key, all)| {
             let mut row = vec![title(key).to_owned()];
-            row.extend(figures.iter().map(|(name, _)| {
-                all.get(*name).map_or("–".to_owned(), |figure| {
-                    format!(
-                        "{} ({}–{})",
-                        number(figure.median),
-                        number(figure.min),
-                        number(figure.max)
-                    )
-                })
-            }));
+            row.extend(figures.iter().map(|(name, _)| cell(all.get(*name))));
             row
         });
         out.push_str(&table(&heads, rows));
@@ -218,22 +212,18 @@ pub fn rooms_table(stored: &Stored) -> String {
         );
     }
     let Stored {
-        date,
-        commit,
-        machine,
         repetitions,
         seconds,
-        load,
         ..
     } = stored;
     let _ = write!(
         out,
         "\nMedians of {repetitions} runs of {seconds} s with fresh servers in turns; one core for the server, one for the clients, which \
-         are one program for all; commit `{commit}`, {date}, {} ({} cores, Linux {}), load average {:.1} to {:.1}. Who plays sends \
+         are one program for all; {}. Who plays sends \
          an input for each snapshot; who watches sends Ringside an acknowledgement and Colyseus nothing. Clients a core: clients \
          over the share of the core used. Made by `cargo xtask rivals --points watch-400,watch-1500,play-400,play-1500,most` and \
          `cargo xtask bench --table`; [benches/README.md](benches/README.md) says how and what it cannot show.\n",
-        machine.cpu, machine.cores, machine.kernel, load.0, load.1
+        stored.origin()
     );
     out
 }

@@ -100,6 +100,21 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// Of what it is, when and where it was measured, for people.
+    pub(super) fn origin(&self) -> String {
+        let Self {
+            date,
+            commit,
+            machine,
+            load,
+            ..
+        } = self;
+        format!(
+            "commit `{commit}`, {date}, {} ({} cores, Linux {}), load average {:.1} to {:.1}",
+            machine.cpu, machine.cores, machine.kernel, load.0, load.1
+        )
+    }
+
     /// An empty result of now, here, of the tree at `root`.
     pub fn begin(root: &Path, seconds: f64, repetitions: usize) -> Self {
         let load = load();

@@ -34,21 +34,17 @@ pub fn performance(stored: &Stored) -> String {
         out.push('\n');
     }
     let Stored {
-        date,
-        commit,
-        machine,
         repetitions,
         seconds,
-        load,
         ..
     } = stored;
     let _ = write!(
         out,
         "\nMedians of {repetitions} runs of {seconds} s with fresh servers in turns, one core for the server and one for the \
-         generator, over loopback; commit `{commit}`, {date}, {} ({} cores, Linux {}), load average {:.1} to {:.1} from \
+         generator, over loopback; {} from \
          other work. Socket.IO where it says so, plain WebSocket elsewhere. Made by `cargo xtask rivals` and \
          `cargo xtask bench --table`; method and limits: [benches/README.md](benches/README.md).\n",
-        machine.cpu, machine.cores, machine.kernel, load.0, load.1
+        stored.origin()
     );
     out
 }

@@ -42,10 +42,29 @@ pub(super) struct Quic {
     stream: Option<StreamId>,
     decoder: Decoder,
     talk: Talk,
-    unsent: Vec<u8>,
-    beside: Vec<Bytes>,
+    unsent: Unsent,
     /// The earliest moment it is in the swarm's queue with.
     timer: Option<Instant>,
+}
+
+/// What was said and is not with the machine yet.
+#[derive(Default)]
+struct Unsent {
+    stream: Vec<u8>,
+    datagrams: Vec<Bytes>,
+}
+
+impl Unsent {
+    fn peer<'a>(&'a mut self, id: Id, now: Instant, shared: &'a mut Shared) -> Peer<'a> {
+        Peer {
+            id,
+            now,
+            framing: Framing::Lengths,
+            out: &mut self.stream,
+            beside: Some(&mut self.datagrams),
+            shared,
+        }
+    }
 }
 
 impl Quic {
@@ -77,8 +96,7 @@ impl Quic {
             stream: None,
             decoder: Decoder::new(FRAME_BYTES_MAX),
             talk: Talk::new(Transport::WebTransport),
-            unsent: Vec::new(),
-            beside: Vec::new(),
+            unsent: Unsent::default(),
             timer: None,
         };
         conn.transmit(id, shared)?;
@@ -98,14 +116,7 @@ impl Quic {
     }
 
     pub(super) fn peer<'a>(&'a mut self, id: Id, now: Instant, shared: &'a mut Shared) -> Peer<'a> {
-        Peer {
-            id,
-            now,
-            framing: Framing::Lengths,
-            out: &mut self.unsent,
-            beside: Some(&mut self.beside),
-            shared,
-        }
+        self.unsent.peer(id, now, shared)
     }
 
     pub(super) fn flush<S: Script>(&mut self, id: Id, cx: &mut Cx<'_, S>) -> Result<(), Ended> {
@@ -169,8 +180,9 @@ impl Quic {
                     // A new session is asked for.
                     let hello = [PacketKind::Open.digit()];
                     self.unsent
+                        .stream
                         .extend_from_slice(&webtransport::header(false, hello.len()));
-                    self.unsent.extend_from_slice(&hello);
+                    self.unsent.stream.extend_from_slice(&hello);
                 }
                 Event::ConnectionLost { reason } => return Err(Ended::Quic(reason)),
                 Event::Stream(StreamEvent::Readable { .. }) => self.read(id, now, cx)?,
@@ -203,14 +215,7 @@ impl Quic {
         for bytes in arrived {
             let mut input = self.decoder.input(&bytes);
             while let Some(packet) = input.next()? {
-                let mut peer = Peer {
-                    id,
-                    now,
-                    framing: Framing::Lengths,
-                    out: &mut self.unsent,
-                    beside: Some(&mut self.beside),
-                    shared: cx.shared,
-                };
+                let mut peer = self.unsent.peer(id, now, cx.shared);
                 let millis = peer.shared.millis(now);
                 self.talk.on_packet(&packet, millis, &mut peer, cx.script)?;
             }
@@ -229,14 +234,7 @@ impl Quic {
                 if packet.kind != PacketKind::Message {
                     break;
                 }
-                let mut peer = Peer {
-                    id,
-                    now,
-                    framing: Framing::Lengths,
-                    out: &mut self.unsent,
-                    beside: Some(&mut self.beside),
-                    shared: cx.shared,
-                };
+                let mut peer = self.unsent.peer(id, now, cx.shared);
                 let millis = peer.shared.millis(now);
                 self.talk.on_packet(&packet, millis, &mut peer, cx.script)?;
             }
@@ -246,15 +244,15 @@ impl Quic {
 
     /// Hands the machine what was said.
     fn write(&mut self) -> Result<(), Ended> {
-        for bytes in self.beside.drain(..) {
+        for bytes in self.unsent.datagrams.drain(..) {
             // Refused, it is lost, as datagrams may be.
             let _ = self.machine.datagrams().send(bytes, true);
         }
-        let Some(stream) = self.stream.filter(|_| !self.unsent.is_empty()) else {
+        let Some(stream) = self.stream.filter(|_| !self.unsent.stream.is_empty()) else {
             return Ok(());
         };
-        match self.machine.send_stream(stream).write(&self.unsent) {
-            Ok(n) => drop(self.unsent.drain(..n)),
+        match self.machine.send_stream(stream).write(&self.unsent.stream) {
+            Ok(n) => drop(self.unsent.stream.drain(..n)),
             Err(WriteError::Blocked) => {}
             Err(_) => return Err(Ended::Eof),
         }

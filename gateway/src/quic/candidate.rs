@@ -47,18 +47,9 @@ impl Ask for OfferLine {
     }
 }
 
-/// Takes over a stream that wants to become the transport of `conn`. It ends if the session has ended, or
-/// has given up waiting for it.
+/// Takes over a stream that wants to become the transport of `conn`.
 pub(super) fn adopt(this: &Rc<GatewayShard>, conn: ConnId, carrier: Carrier) {
-    let mut sessions = this.sessions.borrow_mut();
-    let Some(session) = sessions
-        .get(conn)
-        .filter(|session| session.engine.candidate().is_some())
-    else {
-        return;
-    };
-    let task = this.local.spawn(prove(this.clone(), conn, carrier));
-    session.candidate = Some(Candidate::new(task));
+    Candidate::adopt(this, conn, prove(this.clone(), conn, carrier));
 }
 
 async fn prove(this: Rc<GatewayShard>, conn: ConnId, mut carrier: Carrier) {

@@ -29,8 +29,19 @@ const READ: usize = 4096;
 pub(crate) struct Candidate(AbortHandle);
 
 impl Candidate {
-    pub(crate) fn new(task: AbortHandle) -> Self {
-        Self(task)
+    /// Has a transport prove that it may become that of `conn`. `proof` is dropped, and its transport closes,
+    /// if the session has ended, or has given up waiting for it.
+    pub(crate) fn adopt(
+        this: &GatewayShard,
+        conn: ConnId,
+        proof: impl Future<Output = ()> + 'static,
+    ) {
+        let mut sessions = this.sessions.borrow_mut();
+        if let Some(session) = sessions.get(conn)
+            && session.engine.candidate().is_some()
+        {
+            session.candidate = Some(Self(this.local.spawn(proof)));
+        }
     }
 }
 
@@ -40,21 +51,9 @@ impl Drop for Candidate {
     }
 }
 
-/// Takes over a WebSocket that wants to become the transport of `conn`. It closes if the session has
-/// ended, or has given up waiting for it.
+/// Takes over a WebSocket that wants to become the transport of `conn`.
 pub(crate) fn adopt(this: &Rc<GatewayShard>, conn: ConnId, websocket: WebSocket) {
-    let mut sessions = this.sessions.borrow_mut();
-    let Some(session) = sessions
-        .get(conn)
-        .filter(|session| session.engine.candidate().is_some())
-    else {
-        return;
-    };
-    let task = this.clone();
-    let task = this
-        .local
-        .spawn(async move { candidate(task, conn, websocket).await });
-    session.candidate = Some(Candidate::new(task));
+    Candidate::adopt(this, conn, candidate(this.clone(), conn, websocket));
 }
 
 async fn candidate(this: Rc<GatewayShard>, conn: ConnId, mut websocket: WebSocket) {

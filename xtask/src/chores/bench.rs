@@ -165,11 +165,7 @@ fn steps(repo: &Repo, args: &Args) -> Vec<Step> {
             "instruction counts of the hot paths",
             vec![counted],
         )
-        .needs(Need::Debian {
-            program: "valgrind",
-            package: "valgrind",
-            instead: None,
-        })
+        .needs(Need::package("valgrind"))
         .needs(Need::Crate {
             name: RUNNER,
             version: RUNNER_VERSION,

@@ -88,7 +88,7 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
             )],
         )
         .after(&["build"])
-        .needs(Need::Debian { program: "chromium", package: "chromium", instead: Some("RINGSIDE_CHROMIUM") })
+        .needs(Need::CHROMIUM)
         .needs(Need::Node)
         .needs(Need::Npm("client/web/test"))
         .deadline(NODE_DEADLINE),
@@ -113,8 +113,8 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
             ],
         )
         .after(&["build"])
-        .needs(Need::Debian { program: "chromium", package: "chromium", instead: Some("RINGSIDE_CHROMIUM") })
-        .needs(Need::Debian { program: "openssl", package: "openssl", instead: None })
+        .needs(Need::CHROMIUM)
+        .needs(Need::package("openssl"))
         .needs(Need::Node)
         .needs(Need::Npm("tests/interop"))
         .deadline(NODE_DEADLINE),
@@ -137,7 +137,7 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
             vec![node_tests(repo, "tests/browser").env("RINGSIDE_GAME", program("game-demo"))],
         )
         .after(&["build"])
-        .needs(Need::Debian { program: "chromium", package: "chromium", instead: Some("RINGSIDE_CHROMIUM") })
+        .needs(Need::CHROMIUM)
         .needs(Need::Node)
         .needs(Need::Npm("tests/browser"))
         .deadline(BROWSER_DEADLINE),
@@ -160,11 +160,7 @@ fn rust_client(repo: &Repo) -> Step {
         vec![build, run.counted_by(Runner::Plain)],
     )
     .after(&["build"])
-    .needs(Need::Debian {
-        program: "pkg-config",
-        package: "pkg-config",
-        instead: None,
-    })
+    .needs(Need::package("pkg-config"))
     .needs(Need::Debian {
         program: "/usr/include/openssl/ssl.h",
         package: "libssl-dev",

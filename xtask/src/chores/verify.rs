@@ -54,16 +54,8 @@ fn steps(repo: &Repo) -> Vec<Step> {
             ],
         )
         .after(&["build"])
-        .needs(Need::Debian {
-            program: "nginx",
-            package: "nginx",
-            instead: None,
-        })
-        .needs(Need::Debian {
-            program: "haproxy",
-            package: "haproxy",
-            instead: None,
-        })
+        .needs(Need::package("nginx"))
+        .needs(Need::package("haproxy"))
         .needs(Need::Node)
         .needs(Need::Npm("tests/proxies"))
         .deadline(test::NODE_DEADLINE),
@@ -81,11 +73,7 @@ fn steps(repo: &Repo) -> Vec<Step> {
             ],
         )
         .after(&["build"])
-        .needs(Need::Debian {
-            program: "firefox-esr",
-            package: "firefox-esr",
-            instead: None,
-        })
+        .needs(Need::package("firefox-esr"))
         .needs(Need::Node)
         .needs(Need::Npm("client/web/test"))
         .deadline(test::NODE_DEADLINE),
@@ -101,11 +89,7 @@ fn steps(repo: &Repo) -> Vec<Step> {
             ],
         )
         .after(&["build"])
-        .needs(Need::Debian {
-            program: "firefox-esr",
-            package: "firefox-esr",
-            instead: None,
-        })
+        .needs(Need::package("firefox-esr"))
         .needs(Need::Node)
         .needs(Need::Npm("tests/interop"))
         .deadline(test::NODE_DEADLINE),
@@ -121,11 +105,7 @@ fn steps(repo: &Repo) -> Vec<Step> {
             ],
         )
         .after(&["build"])
-        .needs(Need::Debian {
-            program: "chromium",
-            package: "chromium",
-            instead: Some("RINGSIDE_CHROMIUM"),
-        })
+        .needs(Need::CHROMIUM)
         .needs(Need::Node)
         .needs(Need::Npm("tests/browser"))
         .deadline(test::BROWSER_DEADLINE * 2),

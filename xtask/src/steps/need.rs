@@ -49,6 +49,22 @@ pub enum Need {
 }
 
 impl Need {
+    /// A Debian package named like its program.
+    pub const fn package(name: &'static str) -> Self {
+        Self::Debian {
+            program: name,
+            package: name,
+            instead: None,
+        }
+    }
+
+    /// Chromium, or what a variable names in its place.
+    pub const CHROMIUM: Self = Self::Debian {
+        program: "chromium",
+        package: "chromium",
+        instead: Some("RINGSIDE_CHROMIUM"),
+    };
+
     /// Sees to it that the need is met; says what was installed, if anything.
     ///
     /// # Errors
