@@ -13,19 +13,9 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { io } from "socket.io-client";
+import { DEADLINE_MS, next, within } from "./waiting.mjs";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const DEADLINE_MS = 10_000;
-
-function within(promise, what) {
-  let timer;
-  const late = new Promise((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`${what}: not within ${DEADLINE_MS} ms`)), DEADLINE_MS);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
-const next = (emitter, event) => within(new Promise((found) => emitter.once(event, (...args) => found(args))), event);
 
 /** Runs an example; `line()` is the next line it prints. */
 function run(name, args, cwd = ROOT) {

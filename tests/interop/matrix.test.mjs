@@ -12,8 +12,8 @@ import { io as io4 } from "socket.io-client";
 import io2 from "socket.io-client-2";
 import { io as io3 } from "socket.io-client-3";
 import { startFixture } from "./fixture.mjs";
+import { DEADLINE_MS, next, within } from "./waiting.mjs";
 
-const DEADLINE_MS = 10_000;
 /** More than the suite's 200 ms, which a loaded machine may miss. */
 const PATIENT = ["--ping-timeout", "5000"];
 
@@ -28,15 +28,6 @@ const CHOICES = [
   { name: "upgrade", transports: ["polling", "websocket"], settled: "websocket" },
 ];
 
-function within(promise, what) {
-  let timer;
-  const late = new Promise((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`${what}: not within ${DEADLINE_MS} ms`)), DEADLINE_MS);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
-const next = (emitter, event) => within(new Promise((found) => emitter.once(event, (...args) => found(args))), event);
 const ask = (socket, event, ...args) => {
   return within(new Promise((found) => socket.emit(event, ...args, (...answer) => found(answer))), event);
 };

@@ -9,18 +9,18 @@
 // Leaves out: datagrams, which stock clients do not know, and our own client.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { BROWSERS, hear } from "../../client/web/test/headless.mjs";
 import { startFixture } from "./fixture.mjs";
 
-const BROWSERS = (process.env.RINGSIDE_BROWSERS ?? "chromium").split(",");
 /** Starting a browser on a loaded machine takes seconds, a script two. */
 const PAGE_MS = 60_000;
 /** What each page does; `null`: whichever of the two comes first, for WebSocket waits only 200 ms for the other. */
@@ -29,11 +29,6 @@ const CHOICES = [
   { transports: ["polling", "webtransport"], ends: "webtransport" },
   { transports: ["polling", "websocket", "webtransport"], ends: null },
 ];
-
-const FLAGS = {
-  chromium: (profile, url) => ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", `--user-data-dir=${profile}`, url],
-  firefox: (profile, url) => ["--headless", "--no-remote", "--profile", profile, url],
-};
 
 /** Runs in the page. Tells what happened, line by line; what depends on time alone is left out. */
 async function script(io, query) {
@@ -156,30 +151,7 @@ async function pages(told, restart) {
 }
 
 /** What the page told in that browser. */
-async function inBrowser(name, query, restart) {
-  const kind = name.includes("firefox") ? "firefox" : "chromium";
-  const binary = (kind === "chromium" && process.env.RINGSIDE_CHROMIUM) || name;
-  const profile = mkdtempSync(join(tmpdir(), "ringside-browser-"));
-  let told;
-  const telling = new Promise((done) => (told = done));
-  const site = await pages(told, restart);
-  // A group of its own, so that its helpers end with it.
-  const child = spawn(binary, FLAGS[kind](profile, `${site.url}/?${new URLSearchParams(query)}`), { stdio: "ignore", detached: true });
-  const failed = new Promise((_, reject) => child.once("error", (error) => reject(new Error(`${binary} does not start (${error.code}): apt-get install ${name}`))));
-  const ended = new Promise((done) => child.once("exit", done));
-  let timer;
-  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`${name} told nothing within ${PAGE_MS} ms`)), PAGE_MS)));
-  try {
-    return await Promise.race([telling, failed, late]);
-  } finally {
-    clearTimeout(timer);
-    if (child.pid) process.kill(-child.pid, "SIGKILL");
-    await Promise.race([ended, failed.catch(() => {})]);
-    await site.stop();
-    // A helper that ends a moment later may still write.
-    await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-  }
-}
+const inBrowser = (name, query, restart) => hear(name, (told) => pages(told, restart), query, { ms: PAGE_MS });
 
 const folder = mkdtempSync(join(tmpdir(), "ringside-webtransport-"));
 const [cert, key] = ["cert.pem", "key.pem"].map((name) => join(folder, name));

@@ -5,26 +5,17 @@
 // A page runs the script by itself and posts the lines, so any browser that opens an address will do. Promises: a
 // browser that is missing is a failure with its mend, not a skip; each run has a profile of its own, thrown away.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { io as stockIo } from "socket.io-client";
 import { fixture } from "./fixture.mjs";
+import { BROWSERS, hear } from "./headless.mjs";
 import { CHOICES, plain } from "./helper.mjs";
 import { SERVERS } from "./servers.mjs";
 import { transcript } from "./transcript.mjs";
 
-const BROWSERS = (process.env.RINGSIDE_BROWSERS ?? "chromium").split(",");
 /** Starting a browser on a loaded machine takes seconds, the script two. */
 const PAGE_MS = 90_000;
-
-const FLAGS = {
-  chromium: (profile, url) => ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", `--user-data-dir=${profile}`, url],
-  firefox: (profile, url) => ["--headless", "--no-remote", "--profile", profile, url],
-};
 
 const PAGE = `<!doctype html><link rel=icon href=data:,><title>transcript</title><script type=module>
   const post = (result) => fetch("/told", { method: "POST", body: JSON.stringify(result) });
@@ -54,31 +45,7 @@ async function pages(told) {
 }
 
 /** What the page told in that browser. */
-async function inBrowser(name, server, transports) {
-  const kind = name.includes("firefox") ? "firefox" : "chromium";
-  const binary = (kind === "chromium" && process.env.RINGSIDE_CHROMIUM) || name;
-  const profile = mkdtempSync(join(tmpdir(), "ringside-browser-"));
-  let told;
-  const telling = new Promise((done) => (told = done));
-  const site = await pages(told);
-  const query = new URLSearchParams({ server, transports: transports.join() });
-  // A group of its own, so that its helpers end with it.
-  const child = spawn(binary, FLAGS[kind](profile, `${site.url}/?${query}`), { stdio: "ignore", detached: true });
-  const failed = new Promise((_, reject) => child.once("error", (error) => reject(new Error(`${binary} does not start (${error.code}): apt-get install ${name}`))));
-  const ended = new Promise((done) => child.once("exit", done));
-  let timer;
-  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`${name} told nothing within ${PAGE_MS} ms`)), PAGE_MS)));
-  try {
-    return await Promise.race([telling, failed, late]);
-  } finally {
-    clearTimeout(timer);
-    if (child.pid) process.kill(-child.pid, "SIGKILL");
-    await Promise.race([ended, failed.catch(() => {})]);
-    await site.stop();
-    // A helper that ends a moment later may still write.
-    await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-  }
-}
+const inBrowser = (name, server, transports) => hear(name, pages, { server, transports: transports.join() }, { ms: PAGE_MS, chromium: ["--disable-quic"] });
 
 const expected = new Map();
 before(async () => {
