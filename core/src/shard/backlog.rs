@@ -60,7 +60,7 @@ impl Backlog {
 
     /// Adds a delivery of which `written` bytes are on the wire already.
     pub(crate) fn push_started(&mut self, class: Class, unit: &Unit<'_>, written: usize) {
-        debug_assert!(self.waiting.is_empty() && written < unit.wire().len());
+        debug_assert!(self.waiting.is_empty() && written < unit.wire.len());
         self.append(class, unit);
         self.written = written;
     }
@@ -88,7 +88,7 @@ impl Backlog {
             Class::Reliable => {}
         }
         let full =
-            self.bytes + unit.wire().len() > limits.bytes || self.waiting.len() >= limits.messages;
+            self.bytes + unit.wire.len() > limits.bytes || self.waiting.len() >= limits.messages;
         if full && !self.waiting.is_empty() {
             return Err(Overflow);
         }
@@ -97,7 +97,7 @@ impl Backlog {
     }
 
     fn append(&mut self, class: Class, unit: &Unit<'_>) {
-        self.bytes += unit.wire().len();
+        self.bytes += unit.wire.len();
         self.waiting.push_back(Waiting {
             frame: unit.copy(),
             class,

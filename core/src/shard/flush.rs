@@ -270,7 +270,7 @@ impl<S: Sink> Shard<S> {
             self.turn.for_each_unit(*item, &mut |class, unit| {
                 if matches!(end, Submitted::All) {
                     let single = Single(class, unit);
-                    let wire = single.1.wire();
+                    let wire = single.1.wire;
                     let wrote = sink.submit(conn, &Run::new(wire, &single));
                     end = Submitted::from(wrote, written);
                     written += wire.len();
@@ -287,7 +287,7 @@ impl<S: Sink> Shard<S> {
         let mut count = 0;
         for item in items {
             self.turn
-                .for_each_unit(*item, &mut |_, unit| match unit.wire().len() {
+                .for_each_unit(*item, &mut |_, unit| match unit.wire.len() {
                     len if len <= written => {
                         written -= len;
                         count += 1;
@@ -305,7 +305,7 @@ impl<S: Sink> Shard<S> {
         let mut full = false;
         for item in items {
             self.turn.for_each_unit(*item, &mut |class, unit| {
-                let len = unit.wire().len();
+                let len = unit.wire.len();
                 if written > 0 && len <= written {
                     written -= len;
                     counters.delivered.add(1);

@@ -31,24 +31,45 @@ pub(crate) enum Item {
 }
 
 /// One delivery of a run.
-pub(crate) enum Unit<'a> {
+pub(crate) struct Unit<'a> {
+    /// All its messages, in one piece: looked up once, for it is asked for again and again.
+    pub(crate) wire: &'a [u8],
+    made: Made<'a>,
+}
+
+/// What a delivery was made of.
+enum Made<'a> {
     Frame(&'a Frame),
     Composed(Together<'a>),
 }
 
-impl Unit<'_> {
-    pub(crate) fn wire(&self) -> &[u8] {
-        match self {
-            Unit::Frame(frame) => frame.wire(),
-            Unit::Composed(together) => together.wire(),
+impl<'a> Unit<'a> {
+    fn of_frame(frame: &'a Frame) -> Self {
+        Self {
+            wire: frame.wire(),
+            made: Made::Frame(frame),
+        }
+    }
+
+    fn of_composed(together: Together<'a>) -> Self {
+        Self {
+            wire: together.wire(),
+            made: Made::Composed(together),
         }
     }
 
     /// A private copy, so that a slow socket pins nothing shared.
     pub(crate) fn copy(&self) -> Frame {
-        match self {
-            Unit::Frame(frame) => frame.copy(),
-            Unit::Composed(together) => Frame::copy_of(together.messages()),
+        match &self.made {
+            Made::Frame(frame) => frame.copy(),
+            Made::Composed(together) => Frame::copy_of(together.messages()),
+        }
+    }
+
+    fn for_each(&self, each: &mut dyn FnMut(Message<'_>)) {
+        match &self.made {
+            Made::Frame(frame) => frame.messages().for_each(each),
+            Made::Composed(together) => together.messages().for_each(each),
         }
     }
 }
@@ -119,14 +140,14 @@ impl Turn {
     /// How many bytes an item is.
     pub(crate) fn bytes(&self, item: u32) -> usize {
         let mut bytes = 0;
-        self.for_each_unit(item, &mut |_, unit| bytes += unit.wire().len());
+        self.for_each_unit(item, &mut |_, unit| bytes += unit.wire.len());
         bytes
     }
 
     pub(crate) fn copy_into(&self, item: u32, into: &mut Vec<u8>) {
         match self.wire(item) {
             Some(wire) => into.extend_from_slice(wire),
-            None => self.for_each_unit(item, &mut |_, unit| into.extend_from_slice(unit.wire())),
+            None => self.for_each_unit(item, &mut |_, unit| into.extend_from_slice(unit.wire)),
         }
     }
 
@@ -135,12 +156,12 @@ impl Turn {
         match &self.items[item as usize] {
             Item::Frames { frames, .. } => {
                 for routed in &self.frames[frames.start as usize..frames.end as usize] {
-                    each(routed.class, Unit::Frame(&routed.frame));
+                    each(routed.class, Unit::of_frame(&routed.frame));
                 }
             }
             Item::Composed(messages) => {
                 for together in self.together(messages) {
-                    each(together.class(), Unit::Composed(together));
+                    each(together.class(), Unit::of_composed(together));
                 }
             }
         }
@@ -193,15 +214,6 @@ impl Messages for Noted<'_> {
     }
 }
 
-impl Unit<'_> {
-    fn for_each(&self, each: &mut dyn FnMut(Message<'_>)) {
-        match self {
-            Unit::Frame(frame) => frame.messages().for_each(each),
-            Unit::Composed(together) => together.messages().for_each(each),
-        }
-    }
-}
-
 /// One delivery, as the messages of one run.
 pub(crate) struct Single<'a>(pub(crate) Class, pub(crate) Unit<'a>);
 
@@ -211,6 +223,6 @@ impl Messages for Single<'_> {
     }
 
     fn for_each_delivery(&self, each: &mut dyn FnMut(Delivery<'_>)) {
-        each(Delivery::new(self.0, self.1.wire().len(), self));
+        each(Delivery::new(self.0, self.1.wire.len(), self));
     }
 }
