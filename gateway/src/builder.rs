@@ -17,8 +17,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::{
+    Gateway,
     endpoint::{Wanted, engine_path},
-    gateway::{Gateway, Plan},
     http::{ConnectionError, Hooks, Origins, Page, PageRequest, Pages, PostRequest},
     limits::Limits,
     listener::ListenError,
@@ -28,6 +28,7 @@ use crate::{
         Ack, Adapter, ConnectError, DisconnectReason, Handshake, Namespace, Recovery, Socket,
         SpacesPlan, adapter::InProcess, matches,
     },
+    start::Plan,
     wire::Parser,
 };
 

@@ -59,6 +59,7 @@ mod shared;
 mod sid;
 mod sink;
 mod socketio;
+mod start;
 mod stream;
 mod tls;
 mod wire;

@@ -1,4 +1,4 @@
-//! Engine.IO sessions of one shard: the table, and doing what the protocol's machine says.
+//! Engine.IO sessions of one shard: what one is, and doing what the protocol's machine says.
 //!
 //! Promises: the machine ([`ServerSession`]) decides, this does. A session ends in one place
 //! ([`GatewayHost::closed`](crate::shard::GatewayHost)), whatever ended it, so that nothing of it
@@ -6,35 +6,37 @@
 
 mod ask;
 mod candidate;
+mod end;
 mod pace;
 mod read;
 #[cfg(test)]
 mod sum;
+mod table;
 
-use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
-use ringside_core::{Class, CloseReason as CoreReason, ConnId, Frame, Millis as CoreMillis, Shard};
+use ringside_core::{Class, ConnId, Frame, Millis as CoreMillis, Shard};
 use ringside_proto::{
     close::CloseReason,
     engineio::{Act, OpenPacket, PacketKind, ServerSession, Transport, Version},
     socketio,
     time::Millis,
-    ws::{CloseCode, PendingPongs},
+    ws::PendingPongs,
 };
 
 pub(crate) use ask::{Ask, Offer, Poll, Post, PostBegin, abort_poll, abort_post};
 pub(crate) use candidate::{Candidate, adopt};
 use pace::Pace;
 pub(crate) use read::start;
+pub(crate) use table::Sessions;
 
 use crate::{
     admission::Admitted,
     endpoint::{Endpoint, Speaks},
-    env::HashState,
     raw::Connection,
     shard::GatewayShard,
     sid::Sid,
-    sink::{GOODBYE_SAID, GatewaySink},
+    sink::GatewaySink,
     socketio::{Handshake, Seat, Socket, SocketId, Space},
     wire,
 };
@@ -136,71 +138,6 @@ impl Session {
     }
 }
 
-/// The sessions of one shard, by connection and by sid.
-#[derive(Default)]
-pub(crate) struct Sessions {
-    by_slot: Vec<Option<Box<(ConnId, Session)>>>,
-    by_sid: HashMap<Sid, ConnId, HashState>,
-    /// Sessions whose connection has ended, which the core has not told yet, and whose slot is somebody
-    /// else's already.
-    replaced: HashMap<ConnId, Session>,
-}
-
-impl Sessions {
-    fn insert(&mut self, conn: ConnId, session: Session) {
-        if self.by_slot.len() <= conn.slot() {
-            self.by_slot.resize_with(conn.slot() + 1, || None);
-        }
-        self.by_sid.insert(session.sid, conn);
-        let new = Box::new((conn, session));
-        if let Some(old) = self.by_slot[conn.slot()].replace(new) {
-            let (conn, session) = *old;
-            self.replaced.insert(conn, session);
-        }
-    }
-
-    pub(crate) fn get(&mut self, conn: ConnId) -> Option<&mut Session> {
-        let (owner, session) = &mut **self.by_slot.get_mut(conn.slot())?.as_mut()?;
-        (*owner == conn).then_some(session)
-    }
-
-    /// Whoever has this slot now.
-    pub(crate) fn at(&self, slot: usize) -> Option<ConnId> {
-        Some(self.by_slot.get(slot)?.as_ref()?.0)
-    }
-
-    pub(crate) fn find(&self, sid: &Sid) -> Option<ConnId> {
-        self.by_sid.get(sid).copied()
-    }
-
-    pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Session> {
-        let session = match self.get(conn) {
-            Some(_) => self.by_slot[conn.slot()].take().map(|old| old.1),
-            None => self.replaced.remove(&conn),
-        }?;
-        self.by_sid.remove(&session.sid);
-        Some(session)
-    }
-
-    /// Lets time pass for one session: the next thing to do, or `Nothing`.
-    pub(crate) fn poll(&mut self, conn: ConnId, now: Millis) -> Act {
-        let Some(session) = self.get(conn) else {
-            return Act::Nothing;
-        };
-        if let Upper::SocketIo(sio) = &mut session.upper {
-            if sio.decoder.poll(now).is_err() {
-                let reason = socketio::Misbehaviour::AttachmentsTimeout.into();
-                return session.engine.close(reason);
-            }
-            if now >= sio.connect_by {
-                sio.connect_by = Millis::NEVER;
-                return session.engine.close(CloseReason::ConnectTimeout);
-            }
-        }
-        session.engine.poll(now)
-    }
-}
-
 impl GatewayShard {
     /// Opens a session, and returns what its open packet says.
     pub(crate) fn open(
@@ -299,7 +236,7 @@ impl GatewayShard {
     }
 
     /// Sends a frame to a session of this shard.
-    pub(crate) fn send_frame(&self, conn: ConnId, frame: ringside_core::Frame) {
+    pub(crate) fn send_frame(&self, conn: ConnId, frame: Frame) {
         if self
             .local
             .publisher()
@@ -362,70 +299,6 @@ impl GatewayShard {
                 self.sync_poll(shard, conn);
             }
             Act::Close(reason) => self.close(shard, conn, reason),
-        }
-    }
-
-    /// The machine has closed the session: say goodbye on its transport and end the connection.
-    fn close(&self, shard: &mut Shard<GatewaySink>, conn: ConnId, reason: CloseReason) {
-        let mut sessions = self.sessions.borrow_mut();
-        let Some(session) = sessions.get(conn) else {
-            return;
-        };
-        session.why.get_or_insert(reason);
-        let transport = session.engine.transport();
-        drop(sessions);
-        shard
-            .sink()
-            .answer_poll(conn, ServerSession::farewell(reason));
-        let is_there = !matches!(
-            reason,
-            CloseReason::TransportClosed | CloseReason::TransportError
-        );
-        if transport != Transport::Polling && is_there {
-            let entry = reason.entry();
-            self.say_goodbye(shard, conn, wire::close(entry.code, entry.sentence));
-        } else {
-            shard.close(conn, CoreReason::Gone);
-            self.local.wake_pump();
-        }
-    }
-
-    /// Sends a close frame and ends the connection behind it.
-    fn say_goodbye(&self, shard: &mut Shard<GatewaySink>, conn: ConnId, frame: Frame) {
-        let mut publisher = self.local.publisher();
-        let said = publisher.unicast(conn, Class::Reliable, frame);
-        let said = said.and_then(|()| publisher.disconnect(conn, GOODBYE_SAID));
-        drop(publisher);
-        if said.is_err() {
-            shard.close(conn, CoreReason::Gone);
-            self.local.wake_pump();
-        }
-        self.flush_soon();
-    }
-
-    /// The peer has sent a close frame. "When sending a Close frame in response, the endpoint
-    /// typically echos the status code it received." (RFC 6455 §5.5.1)
-    pub(crate) fn answer_close(&self, conn: ConnId, code: CloseCode) {
-        let act = match self.sessions.borrow_mut().get(conn) {
-            Some(session) => {
-                session.why.get_or_insert(CloseReason::ClosedByPeer);
-                session.engine.close(CloseReason::ClosedByPeer)
-            }
-            None => return,
-        };
-        if let Act::Close(_) = act {
-            self.say_goodbye(&mut self.local.shard(), conn, wire::close(code, ""));
-        }
-    }
-
-    /// Ends a session for a reason that arose above Engine.IO.
-    pub(crate) fn end_session(&self, conn: ConnId, reason: CloseReason) {
-        let act = match self.sessions.borrow_mut().get(conn) {
-            Some(session) => session.engine.close(reason),
-            None => return,
-        };
-        if let Act::Close(reason) = act {
-            self.close(&mut self.local.shard(), conn, reason);
         }
     }
 
