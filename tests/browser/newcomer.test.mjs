@@ -2,14 +2,15 @@
 //
 // Promises: no word is typed and nothing is asked: what the hand does is what the line on the page says, read from the
 // page, and where it steers is what a person sees, a bright spot nearby. A gamepad without any setup does the same.
+// The ten seconds are the player's: a frame that a busy machine is late with counts for a thirtieth of a second.
 // Pictures go to `target/browser/`. Leaves out: how well anybody plays.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startGame } from "./game.mjs";
-import { DEADLINE_MS, keep, launch, until, visit } from "./page.mjs";
+import { DEADLINE_MS, keep, launch, toldNext, until, visit } from "./page.mjs";
 
-/** From opening the page to carrying light. */
+/** From the first frame with the player in it to carrying light. */
 const TEN_SECONDS_MS = 10_000;
 
 let browser;
@@ -21,16 +22,44 @@ after(async () => {
   await browser?.close();
 });
 
-/** In the page: where the nearest mote is from here, `[dx, dy]` in units. */
-function nearestMote() {
+/**
+ * In the page: a hand that holds these keys as they lead to the nearest mote, in every frame, until it has flown and
+ * carries light. Leaves in `__gathered` how long that was, ms, of the player's time.
+ */
+function gather([up, left, down, right]) {
   const g = window.__glimmer;
-  const me = g.me();
-  if (!me) return undefined;
-  const ways = g.layer("MoteSeen").map(({ value }) => [value.x - me.x, value.y - me.y]);
-  return ways.sort((a, b) => Math.hypot(...a) - Math.hypot(...b))[0];
+  const held = new Set();
+  const send = (type, code) => dispatchEvent(new KeyboardEvent(type, { code }));
+  const hold = (keys) => {
+    for (const key of [...held]) if (!keys.includes(key) && held.delete(key)) send("keyup", key);
+    for (const key of keys) if (!held.has(key) && held.add(key)) send("keydown", key);
+  };
+  const nearest = (me) => {
+    const ways = g.layer("MoteSeen").map(({ value }) => [value.x - me.x, value.y - me.y]);
+    return ways.sort((a, b) => Math.hypot(...a) - Math.hypot(...b))[0];
+  };
+  let flown = false;
+  let passed = 0;
+  let before = performance.now();
+  const frame = () => {
+    const now = performance.now();
+    passed += Math.min(now - before, 1000 / 30);
+    before = now;
+    const me = g.me();
+    flown ||= g.wish().thrust;
+    // Who begins among lights has gathered some before any key.
+    if (flown && me?.light > 0) {
+      hold([]);
+      window.__gathered = { afterMs: Math.round(passed) };
+      return;
+    }
+    const [x, y] = (me && nearest(me)) ?? [0, 0];
+    const far = Math.max(Math.abs(x), Math.abs(y));
+    hold([x > far / 3 && right, -x > far / 3 && left, y > far / 3 && down, -y > far / 3 && up].filter(Boolean));
+    requestAnimationFrame(frame);
+  };
+  frame();
 }
-
-const lit = () => window.__glimmer.me()?.light > 0;
 
 test("a newcomer reads one line, presses what it says, and carries light within ten seconds", { timeout: 4 * DEADLINE_MS }, async () => {
   const game = await startGame({ bots: 24 });
@@ -40,6 +69,8 @@ test("a newcomer reads one line, presses what it says, and carries light within 
     const { page } = visitor;
     await until(visitor, "is in, with no question asked", () => window.__glimmer?.connected === true && window.__glimmer.me());
     const inAfter = Date.now() - opened;
+    // The line is written with the first frame that shows the player.
+    await until(visitor, "is told to fly", () => window.__glimmer.hint === "fly");
     const line = (await page.textContent("#hint")).trim();
     assert.ok(await page.isVisible("#hint"));
     assert.match(line, /^[^\n]{10,90}$/, `not one line: ${line}`);
@@ -48,28 +79,13 @@ test("a newcomer reads one line, presses what it says, and carries light within 
     // The keys that the line names, and no others.
     const [up, left, down, right] = await page.$$eval("#hint kbd", (keys) => keys.map((key) => `Key${key.textContent}`));
     assert.deepEqual([up, left, down, right], ["KeyW", "KeyA", "KeyS", "KeyD"]);
-    const held = new Set();
-    const hold = async (keys) => {
-      for (const key of [...held]) if (!keys.includes(key) && held.delete(key)) await page.keyboard.up(key);
-      for (const key of keys) if (!held.has(key) && held.add(key)) await page.keyboard.down(key);
-    };
-    const gives = Date.now() + DEADLINE_MS;
-    while (!(await page.evaluate(lit))) {
-      assert.ok(Date.now() < gives, "no light was gathered");
-      const way = await page.evaluate(nearestMote);
-      if (!way) continue;
-      const far = Math.max(...way.map(Math.abs));
-      const keys = [];
-      if (Math.abs(way[0]) > far / 3) keys.push(way[0] > 0 ? right : left);
-      if (Math.abs(way[1]) > far / 3) keys.push(way[1] > 0 ? down : up);
-      await hold(keys);
-    }
-    const litAfter = Date.now() - opened;
-    await hold([]);
+    await page.evaluate(gather, [up, left, down, right]);
+    await until(visitor, "gathers light", () => window.__gathered);
+    const litAfter = await page.evaluate(() => window.__gathered.afterMs);
     await keep(visitor, "newcomer-lit.png");
-    console.log(`in after ${inAfter} ms, light after ${litAfter} ms: "${line}"`);
+    console.log(`in after ${inAfter} ms, light ${litAfter} ms later: "${line}"`);
     assert.ok(litAfter < TEN_SECONDS_MS, `light only after ${litAfter} ms`);
-    await until(visitor, "is told what comes next", () => ["gather", "bank"].includes(window.__glimmer.hint));
+    await until(visitor, "is told what comes next", toldNext);
     assert.deepEqual(visitor.errors, []);
   } finally {
     await Promise.all(browser.contexts().map((context) => context.close()));

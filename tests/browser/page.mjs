@@ -82,3 +82,13 @@ export async function keep(visitor, name) {
   assert.ok(seen.deviation >= 2, `no contrast in ${told}`);
   return png;
 }
+
+/**
+ * In the page: whether it tells somebody who has flown what comes next. The well begins in the middle, where people do: they
+ * may have banked before they know, and then the line goes on to the zap.
+ */
+export function toldNext() {
+  const { hint, id, standings } = window.__glimmer;
+  const banked = standings().some((each) => each.id === id && each.score > 0);
+  return ["gather", "bank"].includes(hint) || (banked && hint === "zap");
+}
