@@ -26,7 +26,8 @@
 //! - **Inputs** have the tick they are for. Each tick takes one per player: received, repeated, or missing. The
 //!   client is told how early its inputs come, and keeps them just early enough.
 //! - **Frames** are differences from one the client has, encoded once per cell and baseline, whoever sees it. At
-//!   most a round trip's worth is in flight: who stalls for twenty seconds finds one or two frames, not four hundred.
+//!   most a round trip's worth and one more are in flight: who stalls for twenty seconds finds two frames, not four
+//!   hundred.
 //!   A budget in bytes bounds each client, headers included.
 //! - **Events** are for what must not be lost between two snapshots: numbered, ordered, kept for those who are away.
 //!   A late joiner gets a whole view and no past events.

@@ -157,6 +157,9 @@ pub fn everybody(places: &Places) -> Vec<Contender> {
     all
 }
 
+/// Bytes of the floor's snapshots: with their header as many as ours have within TCP.
+const FLOOR_BYTES: &str = "200";
+
 /// Those whose rooms are compared, with players in them.
 fn games(places: &Places) -> Vec<Contender> {
     let ours = |name: &str, rest: &[&str]| {
@@ -194,6 +197,17 @@ fn games(places: &Places) -> Vec<Contender> {
             "Colyseus, a StateView each",
             "colyseus",
             colyseus(&["--views"]),
+        ),
+        game(
+            "floor-rooms",
+            "send() floor (no server)",
+            "floor",
+            vec![
+                places.rivals.join("floor").display().to_string(),
+                "PORT".to_owned(),
+                "--tick".to_owned(),
+                FLOOR_BYTES.to_owned(),
+            ],
         ),
         game(
             "glimmer",

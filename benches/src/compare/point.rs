@@ -34,7 +34,7 @@ pub struct Point {
 }
 
 /// The games that are compared with as many players each.
-const ROOMS: &[&str] = &["rooms", "colyseus", "colyseus-views"];
+const ROOMS: &[&str] = &["rooms", "colyseus", "colyseus-views", "floor-rooms"];
 /// Those of which it is told how many players they hold. With a view each Colyseus holds fewer.
 const MOST: &[&str] = &["rooms", "colyseus", "glimmer", "colyseus-glimmer"];
 

@@ -48,10 +48,11 @@ const SCORES: &[Score] = &[
 ];
 
 /// Those who are shown, by their names in results.
-const NAMED: [(&str, &str); 5] = [
+const NAMED: [(&str, &str); 6] = [
     ("rooms", "*Ringside rooms"),
     ("colyseus", "Colyseus"),
     ("colyseus-views", "Colyseus, a StateView each"),
+    ("floor-rooms", "send() floor (no server)"),
     ("glimmer", "*GLIMMER"),
     ("colyseus-glimmer", "Colyseus, as much in view"),
 ];
@@ -76,7 +77,7 @@ pub(super) fn page(stored: &Stored) -> String {
         "<h2>Rooms beside Colyseus</h2><p>ARENA-N's noisy scene: 100 entities that move, all of them in everybody's \
          view, twenty snapshots a second, in one room on one core. The same program plays everybody's clients; its \
          first client of Ringside's decodes all it gets and checks it by hash, and Colyseus' own client did so for \
-         Colyseus before. Who watches sends nothing to Colyseus, and to Ringside the acknowledgement of each snapshot; \
+         Colyseus before. Who watches sends nothing to Colyseus, and to Ringside an acknowledgement for two snapshots; \
          who plays sends an input for each. CPU a client and second is the server's whole run time over clients; \
          players a core are clients over the share of the core that was used. Bytes are all within TCP.</p>",
     );
@@ -136,12 +137,16 @@ const fn row(point: &'static str, key: &'static str, what: &'static str) -> Row 
 const SAME: &[Row] = &[
     row("watch-400", "rooms", "400 watch"),
     row("watch-400", "colyseus", "400 watch"),
+    row("watch-400", "floor-rooms", "400 watch"),
     row("watch-1500", "rooms", "1,500 watch"),
     row("watch-1500", "colyseus", "1,500 watch"),
+    row("watch-1500", "floor-rooms", "1,500 watch"),
     row("play-400", "rooms", "400 play"),
     row("play-400", "colyseus", "400 play"),
+    row("play-400", "floor-rooms", "400 play"),
     row("play-1500", "rooms", "1,500 play"),
     row("play-1500", "colyseus", "1,500 play"),
+    row("play-1500", "floor-rooms", "1,500 play"),
 ];
 
 /// As many players as are held.
@@ -220,7 +225,7 @@ pub fn rooms_table(stored: &Stored) -> String {
         out,
         "\nMedians of {repetitions} runs of {seconds} s with fresh servers in turns; one core for the server, one for the clients, which \
          are one program for all; {}. Who plays sends \
-         an input for each snapshot; who watches sends Ringside an acknowledgement and Colyseus nothing. Clients a core: clients \
+         an input for each snapshot; who watches sends Ringside one acknowledgement for two and Colyseus nothing. Clients a core: clients \
          over the share of the core used. Made by `cargo xtask rivals --points watch-400,watch-1500,play-400,play-1500,most` and \
          `cargo xtask bench --table`; [benches/README.md](benches/README.md) says how and what it cannot show.\n",
         stored.origin()

@@ -1,15 +1,19 @@
-//! Players of [`arena-room`](crate::arena): those who only watch acknowledge each snapshot, those who play send an
-//! input with it. The first one decodes what it gets and checks it by hash; a figure without a right hash is none.
+//! Players of [`arena-room`](crate::arena): those who only watch acknowledge snapshots as a page does, those who play
+//! send an input with each. The first one decodes what it gets and checks it by hash; a figure without a right hash is none.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
-use bytes::Bytes;
-use ringside_client::swarm::{Message, Peer, Protocol, Settings};
+use ringside_client::{
+    game::{Acks, InputPacket, ViewTick, Wired, packet_text},
+    swarm::{Message, Peer, Protocol, Settings},
+};
 use ringside_netcode::{
     Tick,
     arena_n::{Arena, Mover, Variant, hash},
-    bits::{BitReader, BitWriter},
-    input::{InputPacket, ViewTick, Wired},
+    bits::BitReader,
     snapshot::{Decoder, LayerId},
 };
 
@@ -35,6 +39,9 @@ impl Game for ArenaRoom {
         Box::new(Visitor {
             play: self.play,
             seq: 0,
+            newest: 0,
+            acks: Acks::default(),
+            begun: Instant::now(),
             critic: (n == 0).then(|| Critic::new(self.entities)),
         })
     }
@@ -43,14 +50,23 @@ impl Game for ArenaRoom {
 struct Visitor {
     play: bool,
     seq: u16,
+    /// The newest snapshot's tick.
+    newest: u16,
+    acks: Acks,
+    begun: Instant,
     critic: Option<Critic>,
 }
+
+/// Who has nothing to acknowledge looks again after this.
+const LOOK: Duration = Duration::from_millis(60);
 
 /// Ticks ahead of the newest snapshot that an input is for: it is there before its step.
 const LEAD: u16 = 2;
 
 impl Visitor {
-    fn answer(&mut self, tick: u16) -> Vec<u8> {
+    /// Says what it has seen, and what it does if it plays.
+    fn answer(&mut self, peer: &mut Peer<'_>) {
+        let tick = self.newest;
         let mut packet = InputPacket {
             ack: Some(tick),
             ack_bits: None,
@@ -68,9 +84,9 @@ impl Visitor {
                 heading: self.seq as u8 & 127,
             }));
         }
-        let mut out = BitWriter::new();
-        packet.write(&mut out);
-        out.into_bytes()
+        self.acks.said();
+        // A text: it has JSON.
+        let _ = peer.emit("i", &(packet_text(&packet),));
     }
 }
 
@@ -86,12 +102,30 @@ impl Player for Visitor {
             return Heard::Other;
         };
         // A frame begins with its tick.
-        let tick = BitReader::new(frame).get(16) as u16;
-        let answer = Bytes::from(self.answer(tick));
-        let _ = peer.emit("i", &(answer,));
+        self.newest = BitReader::new(frame).get(16) as u16;
+        let now = peer.now().saturating_duration_since(self.begun);
+        self.acks.heard(now);
+        if self.play || self.acks.due().is_some_and(|due| due <= now) {
+            self.answer(peer);
+        }
         match self.critic.as_mut().is_none_or(|it| it.approves(frame)) {
             true => Heard::Snapshot(frame.len()),
             false => Heard::Unusable,
+        }
+    }
+
+    fn act(&mut self, peer: &mut Peer<'_>) -> Option<Instant> {
+        if self.play {
+            return None;
+        }
+        let now = peer.now().saturating_duration_since(self.begun);
+        match self.acks.due() {
+            Some(due) if due > now => Some(self.begun + due),
+            Some(_) => {
+                self.answer(peer);
+                Some(peer.now() + LOOK)
+            }
+            None => Some(peer.now() + LOOK),
         }
     }
 

@@ -12,13 +12,10 @@ use game_demo::{
     seen::PuckInput,
 };
 use ringside_client::{
-    game::{InputSender, Pace, ViewTick, Wired},
+    game::{InputSender, Pace, ViewTick, Wired, packet_text},
     swarm::{Message, Peer, Protocol, Settings},
 };
-use ringside_netcode::{
-    bits::BitWriter,
-    snapshot::{Decoder, FrameError},
-};
+use ringside_netcode::snapshot::{Decoder, FrameError};
 
 use super::{Game, Heard, Player};
 
@@ -109,8 +106,9 @@ impl Player for Pilot {
 
     fn act(&mut self, peer: &mut Peer<'_>) -> Option<Instant> {
         let now = peer.now();
-        if let Some(bytes) = self.packet(now) {
-            let _ = peer.emit("i", &(bytes::Bytes::from(bytes),));
+        if let Some(packet) = self.packet(now) {
+            // A text: it has JSON.
+            let _ = peer.emit("i", &(packet,));
         }
         let next = self.next.unwrap_or(now) + PACKET_EVERY;
         self.next = Some(next.max(now));
@@ -128,7 +126,7 @@ impl Player for Pilot {
 
 impl Pilot {
     /// The packet for the ticks that have become due.
-    fn packet(&mut self, now: Instant) -> Option<Vec<u8>> {
+    fn packet(&mut self, now: Instant) -> Option<String> {
         let newest = self.decoder.tick()?;
         if self.random.below(20) == 0 {
             self.heading = self.random.below(64) as u8;
@@ -144,10 +142,7 @@ impl Pilot {
             self.inputs.push(tick, Wired(input));
         }
         let ack = self.decoder.acknowledgement().map(|(newest, _)| newest);
-        let mut out = BitWriter::new();
-        self.inputs
-            .packet(ack, ViewTick::new(newest, 0), false)
-            .write(&mut out);
-        Some(out.into_bytes())
+        let packet = self.inputs.packet(ack, ViewTick::new(newest, 0), false);
+        Some(packet_text(&packet))
     }
 }

@@ -4,13 +4,15 @@
 //! resize(n) ──> all seated ──> measure(warm-up, time) ──> Sample ──> resize, measure, … (most)
 //! ```
 //! One thread, on the client's [`swarm`](ringside_client::swarm). What a player says and understands is its game's
-//! ([`Game`], [`Player`]): ours ([`arena`], [`glimmer`]) and Colyseus' ([`colyseus`]) are measured by the same code.
+//! ([`Game`], [`Player`]): ours ([`arena`], [`glimmer`]), Colyseus' ([`colyseus`]) and the bare loop's ([`floor`]) are
+//! measured by the same code.
 //! Promises: gaps are those between snapshots as they were read, of every player, and one that is still open when
 //! the measurement ends counts as long as it is by then; bytes are all that arrived within TCP; a snapshot that
 //! cannot be used is counted. Leaves out: TLS, and starting or pinning the server.
 
 pub mod arena;
 pub mod colyseus;
+pub mod floor;
 pub mod glimmer;
 mod most;
 mod players;

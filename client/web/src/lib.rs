@@ -55,6 +55,8 @@ const SOURCES: &[(&str, &str)] = sources![
     "engine.js",
     "events.js",
     "failure.js",
+    "game/acks.d.ts",
+    "game/acks.js",
     "game/clock.d.ts",
     "game/clock.js",
     "game/counters.d.ts",

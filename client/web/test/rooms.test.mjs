@@ -301,6 +301,28 @@ describe("room", () => {
     stop();
   });
 
+  test("who only watches acknowledges every second frame, in text, and after a pause at once", async () => {
+    const { socket, room, pass, stop } = start();
+    socket.answers.push(say(WELCOME));
+    await room.join({});
+    const packets = () => socket.sent.filter(([event]) => event === "i").map(([, packet]) => packet);
+    for (let n = 0; n < 20; n++, pass(25)) {
+      socket._fire("s", Uint8Array.of(10 + n, 0));
+      room.flush();
+      pass(25);
+      room.flush();
+    }
+    // The first, and then a pair each; the last of all waits for the second of its pair.
+    assert.equal(packets().length, 10);
+    // ack: 1, tick 28: 16 bits, no bits: 1, view: 16, no inputs: 4.
+    const { get } = reader(Buffer.from(packets().at(-1), "base64"));
+    assert.deepEqual([get(1), get(16), get(1)], [1, 28, 0]);
+    pass(900);
+    socket._fire("s", Uint8Array.of(30, 0));
+    assert.ok(room.flush());
+    stop();
+  });
+
   test("a frame that cannot be read is asked for anew, again and again, but not at every frame", async () => {
     const { socket, room, pass, stop } = start();
     socket.answers.push(say(WELCOME));

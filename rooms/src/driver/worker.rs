@@ -240,7 +240,11 @@ impl Worker {
         let Some(hosting) = self.rooms.get_mut(&id) else {
             return self.forward(id, what);
         };
-        let now = self.office.clock.now();
+        // Packets come by the ten thousand and bring their own time.
+        let (now, packet) = match &what {
+            What::Packet { at, .. } => (*at, true),
+            _ => (self.office.clock.now(), false),
+        };
         let promised = matches!(what, What::Enter { promised: true, .. });
         if let What::Enter {
             client,
@@ -277,6 +281,10 @@ impl Worker {
         }
         if obeyed.is_err() {
             return self.bury(id);
+        }
+        // A packet changes nothing that others see of the room, unless its sender is shown the door.
+        if packet && hosting.sockets.dismissed.is_empty() {
+            return;
         }
         self.look_after(id);
         if promised && let Some(hosting) = self.rooms.get(&id) {

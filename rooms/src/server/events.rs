@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use ringside_gateway::{Ack, Args, Builder, Socket};
 use ringside_netcode::link::LinkConfig;
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,7 @@ use serde_json::value::RawValue;
 use super::{
     Request, Rooms,
     directory::{Directory, Place, Waiting},
+    packet::Packet,
 };
 use crate::{
     driver::{RoomAddress, What},
@@ -95,7 +95,7 @@ pub(super) fn register(io: &mut Builder, running: &Running) {
         join(rooms, socket, request, ack);
     });
     let to = running.clone();
-    io.on("i", move |socket: &Socket, bytes: Bytes| {
+    io.on("i", move |socket: &Socket, Packet(bytes): Packet| {
         let Some(rooms) = to.get() else { return };
         let client = client_of(socket);
         if let Some(room) = rooms.directory.room_of(client) {

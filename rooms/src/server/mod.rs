@@ -27,6 +27,7 @@ mod directory;
 mod events;
 mod handle;
 mod keeper;
+mod packet;
 
 pub use builder::{Kind, Server, ServerBuilder};
 pub(crate) use directory::Directory;

@@ -22,13 +22,13 @@ use clap::{Parser, ValueEnum};
 use game_demo::{map::Map, rules::random::Random, seen::PuckInput};
 use ringside_benches::trust::CertHash;
 use ringside_client::{
+    game::packet_text,
     swarm::{Ended, Id, Message, Peer, Protocol, Script, Settings, Swarm},
     trust_hashes,
 };
 use ringside_rooms::{
     Tick,
     ringside_netcode::{
-        bits::BitWriter,
         input::{InputPacket, ViewTick, Wired},
         snapshot::{Decoder, FrameError, Layers},
     },
@@ -177,7 +177,7 @@ impl Script for Players {
 
 impl Player {
     /// The packet for two more ticks. `lossy`: it repeats the inputs of the two packets before.
-    fn packet(&mut self, random: &mut Random, lossy: bool) -> Option<Vec<u8>> {
+    fn packet(&mut self, random: &mut Random, lossy: bool) -> Option<String> {
         let newest = self.decoder.tick()?;
         // The server is up to three ticks past the newest snapshot, and inputs should be early by some.
         let wanted = newest + 6;
@@ -216,9 +216,7 @@ impl Player {
             newest_target: target.wire(),
             inputs: self.inputs.iter().copied().map(Wired).collect(),
         };
-        let mut out = BitWriter::new();
-        packet.write(&mut out);
-        Some(out.into_bytes())
+        Some(packet_text(&packet))
     }
 }
 
@@ -290,11 +288,11 @@ fn run(cli: &Cli) -> Result<Outcome, String> {
                 continue;
             };
             player.next_packet = (player.next_packet + PACKET_EVERY).max(now);
-            if let (Some(bytes), Some(mut peer)) =
+            if let (Some(packet), Some(mut peer)) =
                 (player.packet(&mut players.random, lossy), swarm.peer(id))
             {
                 // As a datagram where there are any, and else as ever.
-                let _ = peer.emit_volatile("i", &(bytes::Bytes::from(bytes),));
+                let _ = peer.emit_volatile("i", &(packet,));
             }
         }
         swarm

@@ -15,6 +15,7 @@ use ringside_benches::crowd::{
     Crowd, Game, Sample,
     arena::ArenaRoom,
     colyseus::{Colyseus, address},
+    floor::Floor,
     glimmer::Glimmer,
     most,
 };
@@ -42,7 +43,7 @@ struct Cli {
     /// With --most: never more than this
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=25_000))]
     up_to: u32,
-    /// Arena and Colyseus: players answer each snapshot with an input, instead of only watching
+    /// Arena, Colyseus and floor: players answer each snapshot with an input, instead of only watching
     #[arg(long)]
     play: bool,
     /// Arena: entities that move, which the first player checks
@@ -70,6 +71,8 @@ enum Kind {
     Arena,
     /// ARENA-N of a Colyseus server, `rivals/js/colyseus.mjs`
     Colyseus,
+    /// The bare loop of `rivals/rust/src/bin/floor.rs --tick BYTES`
+    Floor,
 }
 
 fn main() -> ExitCode {
@@ -129,6 +132,10 @@ fn game(cli: &Cli) -> Result<Box<dyn Game>, String> {
             entities: cli.entities.into(),
         }),
         Kind::Colyseus => Box::new(Colyseus::new(address, cli.play)),
+        Kind::Floor => Box::new(Floor {
+            address,
+            play: cli.play,
+        }),
     })
 }
 

@@ -17,6 +17,9 @@ export class BitWriter {
 
 export function rawField(field: InputField, value: number | boolean | undefined): number;
 
+/** A packet as the only argument of the event `i`. */
+export function packetText(bytes: Uint8Array): string;
+
 export interface PacketOptions {
   ack?: { newest: number; earlier: number } | null;
   /** What the screen shows, in ticks. */

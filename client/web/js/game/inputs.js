@@ -56,6 +56,11 @@ export function rawField(field, value) {
   }
 }
 
+/** A packet as the event `i` carries it: base64 without padding, so that it is one message and not a text and its bytes. */
+export function packetText(bytes) {
+  return btoa(String.fromCharCode(...bytes)).replace(/=+$/, "");
+}
+
 export class InputSender {
   #pending = [];
   #unsent = 0;

@@ -11,13 +11,14 @@
 // told once, in order, whatever happened to the connection, or the welcome says there is a gap; a frame that cannot be
 // read is asked for anew. Leaves out: looks, prediction (prediction.js) and interpolation (interpolation.js).
 import { Emitter } from "../events.js";
+import { Acks } from "./acks.js";
 import { ClockSync } from "./clock.js";
-import { InputSender } from "./inputs.js";
+import { InputSender, packetText } from "./inputs.js";
 import { Pace } from "./pace.js";
 
 /** A server that does not answer a request to join within this is asked again, ms. */
 const JOIN_MS = 5000;
-/** Acknowledgements wait for an input no longer than this, ms. */
+/** How often it is looked whether anything waits that nobody flushed, ms; on datagrams it does for so long at most. */
 const ACK_MS = 50;
 /** What was said last is said again after this, ms: the server may have been too busy to hear it, and waits for it. */
 const REPEAT_MS = 500;
@@ -65,6 +66,8 @@ export class RoomClient extends Emitter {
   #joining;
   #seen = new Seen();
   #acked;
+  #acks = new Acks();
+  #ackTimer;
   #sentAt = 0;
   /** No frame can be used until a keyframe comes. */
   #lost = false;
@@ -151,18 +154,28 @@ export class RoomClient extends Emitter {
     const { socket, decoder } = this;
     if (!socket.connected || !this.welcome || socket.io?.engine?.congested) return false;
     const ack = decoder.acknowledgement;
-    const repeat = ack && this.clock() - this.#sentAt >= REPEAT_MS;
-    if (!this.inputs.unsent && ack?.newest === this.#acked && !repeat) return false;
+    const now = this.clock();
     // What may be lost says again what was not heard of, so nothing has to wait for it.
-    const redundant = !!socket.io?.engine?.datagrams;
-    (redundant ? socket.volatile : socket).emit("i", this.inputs.packet({ ack, view: this.view ?? this.pace.tick ?? 0, redundant }));
+    const redundant = this.#isLossy;
+    const due = redundant ? ack?.newest !== this.#acked : now >= this.#acks.due;
+    const repeat = ack && now - this.#sentAt >= REPEAT_MS;
+    if (!this.inputs.unsent && !due && !repeat) return false;
+    const packet = this.inputs.packet({ ack, view: this.view ?? this.pace.tick ?? 0, redundant });
+    (redundant ? socket.volatile : socket).emit("i", packetText(packet));
     this.#acked = ack?.newest;
-    this.#sentAt = this.clock();
+    this.#acks.said();
+    this.#sentAt = now;
     return true;
+  }
+
+  /** Frames come as datagrams. */
+  get #isLossy() {
+    return !!this.socket.io?.engine?.datagrams;
   }
 
   close() {
     clearInterval(this.#timer);
+    clearTimeout(this.#ackTimer);
     this.sync.stop();
     this.#unwire?.();
   }
@@ -174,7 +187,14 @@ export class RoomClient extends Emitter {
     this.#unwire = () => Object.entries(handlers).forEach(([event, handler]) => this.socket.off(event, handler));
   }
 
-  /** Acknowledgements go with inputs; a page that has none to send acknowledges all the same. */
+  /** Acknowledgements go with inputs; a page that has none to send acknowledges all the same, when it is time to. */
+  #acknowledgeInTime() {
+    clearTimeout(this.#ackTimer);
+    // Rounded up: a timer that came too early would find nothing due.
+    this.#ackTimer = setTimeout(() => this.flush(), Math.ceil(this.#acks.due - this.clock()));
+    this.#ackTimer.unref?.();
+  }
+
   #acknowledge() {
     if (this.#lost && this.welcome) this.#askKeyframe();
     if (this.clock() - this.#sentAt >= ACK_MS) this.flush();
@@ -215,6 +235,7 @@ export class RoomClient extends Emitter {
     this.pace.tickMs = 1000 / welcome.tickHz;
     this.inputs = new InputSender(this.schema.INPUT);
     this.#acked = undefined;
+    this.#acks = new Acks();
     this.#lost = false;
     this.seat = welcome.token ? { room: welcome.room, token: welcome.token } : undefined;
     this.#store();
@@ -231,6 +252,8 @@ export class RoomClient extends Emitter {
       return this.#askKeyframe();
     }
     this.#lost = false;
+    this.#acks.heard(this.clock());
+    if (!this.#isLossy) this.#acknowledgeInTime();
     this.stats.frames++;
     this.age = answer.age;
     this.feedback = answer.feedback;

@@ -4,12 +4,16 @@
 //!
 //! A message that begins with `E` comes back to its sender; any other goes to everybody. All that is
 //! for everybody in one turn is joined and sent once a socket. With `--sink null` it is not sent.
+//!
+//! With `--tick BYTES` it is a room's floor: twenty times a second everybody is sent a message of so many bytes,
+//! and what comes is read and forgotten.
 
 use std::{
     collections::HashMap,
     env,
     net::{TcpListener, TcpStream},
     os::fd::AsFd,
+    time::{Duration, Instant},
 };
 
 use ringside_proto::ws::{
@@ -23,6 +27,8 @@ use rustix::{
 const FLAGS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 /// The listener's mark; connections have their slots.
 const LISTENER: u64 = u64::MAX;
+/// Time between two messages of a room.
+const TICK: Duration = Duration::from_millis(50);
 
 struct Conn {
     stream: TcpStream,
@@ -33,8 +39,15 @@ struct Conn {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = env::args().skip(1);
     let port: u16 = args.next().as_deref().unwrap_or("9104").parse()?;
-    let swallow =
-        args.next().as_deref() == Some("--sink") && args.next().as_deref() == Some("null");
+    let (mut swallow, mut tick) = (false, None);
+    while let Some(option) = args.next() {
+        let value = args.next().unwrap_or_default();
+        match option.as_str() {
+            "--sink" => swallow = value == "null",
+            "--tick" => tick = Some((Instant::now() + TICK, vec![7; value.parse()?])),
+            other => return Err(format!("there is no option {other}").into()),
+        }
+    }
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     rustix::net::listen(&listener, 4096)?;
     listener.set_nonblocking(true)?;
@@ -53,7 +66,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut scratch, mut everybody) = (vec![0; 65_536], Vec::new());
     loop {
         events.clear();
-        epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), None)?;
+        let wait = match &tick {
+            Some((due, _)) => Some(due.saturating_duration_since(Instant::now()).try_into()?),
+            None => None,
+        };
+        epoll::wait(
+            &poll,
+            rustix::buffer::spare_capacity(&mut events),
+            wait.as_ref(),
+        )?;
+        if let Some((due, message)) = &mut tick
+            && *due <= Instant::now()
+        {
+            *due += TICK;
+            encode_frame(&mut everybody, OpCode::Binary, message);
+        }
         for event in &events {
             let mark = event.data.u64();
             if mark == LISTENER {
@@ -96,7 +123,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     Event::Text(text) if text.starts_with('E') => {
                         encode_frame(&mut own, OpCode::Text, text.as_bytes());
                     }
-                    Event::Text(text) => {
+                    Event::Text(text) if tick.is_none() => {
                         encode_frame(&mut everybody, OpCode::Text, text.as_bytes())
                     }
                     _ => {}
@@ -108,7 +135,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         if !everybody.is_empty() {
-            for conn in conns.iter().flatten() {
+            for conn in conns.iter().flatten().filter(|conn| conn.decoder.is_some()) {
                 if swallow {
                     // The loop itself stays, and nothing of it is optimised away.
                     std::hint::black_box((conn.stream.as_fd(), &everybody));

@@ -1,0 +1,49 @@
+//! Clients of the floor (`rivals/rust/src/bin/floor.rs --tick BYTES`): everybody is sent the same bytes twenty times a
+//! second, by a loop over `send()`. What that costs, any server of snapshots over TCP costs at least.
+
+use std::net::SocketAddr;
+
+use ringside_client::swarm::{Message, Peer, Protocol, Settings};
+
+use super::{Game, Heard, Player};
+
+/// The floor on this server.
+pub struct Floor {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Whether clients answer each message with one of some bytes, or only listen.
+    pub play: bool,
+}
+
+impl Game for Floor {
+    fn settings(&self) -> Settings {
+        Settings::new(self.address, Protocol::WebSocket)
+    }
+
+    fn player(&mut self, _: usize) -> Box<dyn Player> {
+        Box::new(Listener { play: self.play })
+    }
+}
+
+struct Listener {
+    play: bool,
+}
+
+/// As many bytes as a packet of inputs has.
+const ANSWER: [u8; 10] = [7; 10];
+
+impl Player for Listener {
+    fn ready(&mut self, _: &mut Peer<'_>) {}
+
+    fn hear(&mut self, peer: &mut Peer<'_>, message: Message<'_>) -> Heard {
+        let Message::Binary(bytes) = message else {
+            return Heard::Other;
+        };
+        if self.play {
+            peer.send_binary(&ANSWER);
+        }
+        Heard::Snapshot(bytes.len())
+    }
+
+    fn leave(&mut self, _: &mut Peer<'_>) {}
+}
