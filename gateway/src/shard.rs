@@ -22,7 +22,7 @@ use ringside_core::{
     AppMessage, CloseReason as CoreReason, ConnId, Destination, Frame, Host, Shard, Topic,
     driver::Local,
 };
-use ringside_proto::{close::CloseReason, engineio::Act, ws::deflate::Inflater};
+use ringside_proto::{close::CloseReason, engineio::Act, time::Millis, ws::deflate::Inflater};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -52,8 +52,8 @@ pub(crate) struct GatewayShard {
     pub(crate) connecting: RefCell<HashSet<(ConnId, Box<str>)>>,
     /// What is remembered for sockets that come back.
     pub(crate) recovery: RefCell<Memory>,
-    /// Within [`batch`](Self::batch): what is sent is shown at its end.
-    batching: Cell<bool>,
+    /// Within [`batch`](Self::batch): when it began. What is sent is shown at its end.
+    batch_at: Cell<Option<Millis>>,
 }
 
 /// What one shard has another do, by way of the core's lanes.
@@ -87,26 +87,27 @@ impl GatewayShard {
             inflater,
             connecting: RefCell::default(),
             recovery: RefCell::default(),
-            batching: Cell::new(false),
+            batch_at: Cell::new(None),
         })
     }
 
-    pub(crate) fn now(&self) -> ringside_proto::time::Millis {
-        env::now(&self.local)
+    /// The time; within a batch that of its beginning, for a look at the clock costs as much as reading a small message.
+    pub(crate) fn now(&self) -> Millis {
+        self.batch_at.get().unwrap_or_else(|| env::now(&self.local))
     }
 
     /// Something was staged outside a batch: the pump shows it, when this task yields.
     pub(crate) fn flush_soon(&self) {
-        if !self.batching.get() {
+        if self.batch_at.get().is_none() {
             self.local.wake_pump();
         }
     }
 
     /// Runs what handles one piece of input, then shows all shards what it sent.
     pub(crate) fn batch<R>(&self, handle: impl FnOnce() -> R) -> R {
-        self.batching.set(true);
+        self.batch_at.set(Some(env::now(&self.local)));
         let result = handle();
-        self.batching.set(false);
+        self.batch_at.set(None);
         self.local.flush();
         result
     }

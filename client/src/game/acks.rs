@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn slow_ones_and_those_after_a_pause_at_once_and_a_single_one_in_time() {
         assert_eq!(said_at(&[0, 100, 200]), [0, 100, 200]);
-        assert_eq!(said_at(&[0, 50, 100, 900, 900, 950]), [0, 125, 900, 975]);
+        assert_eq!(said_at(&[0, 50, 100, 900, 901, 950]), [0, 125, 900, 975]);
         assert_eq!(said_at(&[0, 50]), [0, 125]);
     }
 

@@ -3,7 +3,7 @@
 //! Promises: a task only reads. It awaits its socket's readiness and nothing else, never a handler;
 //! an idle connection keeps no buffer. What a peer does wrong ends its own session, with a reason.
 
-use std::{future::poll_fn, io, rc::Rc, task::Poll};
+use std::{future::poll_fn, io, rc::Rc, task::Poll, time::Duration};
 
 use ringside_core::ConnId;
 use ringside_proto::{
@@ -57,13 +57,11 @@ async fn read(this: Rc<GatewayShard>, conn: ConnId, mut decoder: Decoder, mut le
             return this.lost(conn, true);
         }
         match this.read_once(conn, &mut decoder) {
-            Read::More => {}
+            Read::More(None) => {}
+            // Boxed: every reader would otherwise carry room for a timer it hardly ever needs.
+            Read::More(Some(wait)) => Box::pin(tokio::time::sleep(wait)).await,
             Read::Over => return,
             Read::Lost { failed } => return this.lost(conn, failed),
-        }
-        if let Some(wait) = this.debt(conn) {
-            // Boxed: every reader would otherwise carry room for a timer it hardly ever needs.
-            Box::pin(tokio::time::sleep(wait)).await;
         }
     }
 }
@@ -89,13 +87,12 @@ pub(super) fn future_bytes() -> usize {
 
 /// What came of reading a socket once.
 enum Read {
-    More,
+    /// After so long, if it was read faster than it may be.
+    More(Option<Duration>),
     /// The session has ended, or its stream is somebody else's.
     Over,
     /// The stream has ended.
-    Lost {
-        failed: bool,
-    },
+    Lost { failed: bool },
 }
 
 impl GatewayShard {
@@ -122,13 +119,23 @@ impl GatewayShard {
             Ok(n) if self.local.shard().sink_ref().recoded.is_encrypted(conn) => {
                 self.take_in_encrypted(conn, decoder, &scratch[..n])
             }
-            Ok(n) => match self.batch(|| self.take_in(conn, decoder, &mut scratch[..n])) {
-                true => Read::More,
-                false => Read::Over,
-            },
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::More,
+            Ok(n) => self.take_in_at_once(conn, decoder, &mut scratch[..n]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::More(None),
             Err(_) => Read::Lost { failed: true },
         }
+    }
+
+    /// Takes in what was read as one batch.
+    fn take_in_at_once(
+        self: &Rc<Self>,
+        conn: ConnId,
+        decoder: &mut Decoder,
+        bytes: &mut [u8],
+    ) -> Read {
+        self.batch(|| match self.take_in(conn, decoder, bytes) {
+            true => Read::More(self.debt(conn)),
+            false => Read::Over,
+        })
     }
 
     /// Decrypts what was read, and takes that in.
@@ -145,11 +152,15 @@ impl GatewayShard {
             .shard()
             .sink()
             .decrypt(conn, ciphertext, &mut plain);
-        if !plain.is_empty() && !self.batch(|| self.take_in(conn, decoder, &mut plain)) {
-            return Read::Over;
+        let read = match plain.is_empty() {
+            true => Read::More(None),
+            false => self.take_in_at_once(conn, decoder, &mut plain),
+        };
+        if matches!(read, Read::Over) {
+            return read;
         }
         match state {
-            TlsState::Open => Read::More,
+            TlsState::Open => read,
             TlsState::Ended => Read::Lost { failed: false },
             TlsState::Broken => Read::Lost { failed: true },
         }

@@ -155,17 +155,17 @@ impl<G: Game> Hosted for Room<G> {
 
     fn obey(&mut self, what: What, now: Duration, out: &mut Wire<'_>) {
         match what {
-            What::Enter { client, entry, .. } => {
+            What::Enter(entering) => {
                 // The client is told.
-                let _ = self.enter(client, &entry, now, out);
+                let _ = self.enter(entering.client, &entering.entry, now, out);
             }
-            What::Packet { client, bytes, at } => self.packet(client, bytes, at, out),
+            What::Packet { client, bytes, at } => self.packet(client, &bytes, at, out),
             What::Keyframe { client } => self.keyframe(client, now),
             What::Message { client, message } => self.message(client, &message, now, out),
             What::Look { client, gaze } => self.look(client, gaze),
             What::Weather { client, weather } => {
                 if self.options().link_model {
-                    self.set_weather(client, weather, out);
+                    self.set_weather(client, weather.map(|weather| *weather), out);
                 }
             }
             What::Thin { client, one_in } => self.thin(client, one_in),
@@ -193,7 +193,7 @@ impl<G: Game> Hosted for Room<G> {
                 let _ = answer.try_send(Room::save(self));
             }
             // The worker's own.
-            What::Open { .. } | What::Adopt(_) | What::Move(_) | What::Stop => {}
+            What::Open(_) | What::Adopt(_) | What::Move(_) | What::Stop => {}
         }
     }
 

@@ -14,12 +14,14 @@ mod chores;
 mod hosted;
 mod mailbox;
 mod office;
+mod packet;
 mod rota;
 mod wire;
 mod worker;
 
 pub(crate) use hosted::{Hosted, RoomAddress, RoomNow};
-pub(crate) use office::{Letter, Office, Origin, What};
+pub(crate) use office::{Entering, Letter, Office, Opening, Origin, What};
+pub(crate) use packet::PacketBytes;
 pub(crate) use worker::Worker;
 
 pub use hosted::{RoomInfo, RoomReport};

@@ -5,12 +5,11 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use ringside_gateway::{Ack, Room as Members, Socket};
 use serde_json::value::RawValue;
 
 use super::{
-    RoomAddress,
+    PacketBytes, RoomAddress,
     mailbox::{Full, Mailbox},
     worker::Hosting,
 };
@@ -28,19 +27,12 @@ pub(crate) struct Letter {
     pub(crate) what: What,
 }
 
-/// What it says.
+/// What it says. Packets come by the ten thousand, so what is larger and rare lies beside the letter.
 pub(crate) enum What {
-    Enter {
-        client: ClientId,
-        entry: Entry,
-        socket: Socket,
-        ack: Option<Ack>,
-        /// The player was counted as promised.
-        promised: bool,
-    },
+    Enter(Box<Entering>),
     Packet {
         client: ClientId,
-        bytes: Bytes,
+        bytes: PacketBytes,
         at: Duration,
     },
     Keyframe {
@@ -56,7 +48,7 @@ pub(crate) enum What {
     },
     Weather {
         client: ClientId,
-        weather: Option<Weather>,
+        weather: Option<Box<Weather>>,
     },
     /// One snapshot in so many is enough.
     Thin {
@@ -87,16 +79,32 @@ pub(crate) enum What {
     Close(String),
     Replay(SyncSender<Option<Vec<u8>>>),
     Save(SyncSender<Option<Vec<u8>>>),
-    Open {
-        address: Arc<RoomAddress>,
-        members: Members,
-        kind: Arc<Kind>,
-        origin: Origin,
-    },
+    Open(Box<Opening>),
     Adopt(Box<Hosting>),
     /// The room goes to this thread.
     Move(usize),
     Stop,
+}
+
+/// A letter is a cache line, and so are many of them read.
+const _: () = assert!(size_of::<Letter>() <= 64);
+
+/// Somebody who comes in.
+pub(crate) struct Entering {
+    pub(crate) client: ClientId,
+    pub(crate) entry: Entry,
+    pub(crate) socket: Socket,
+    pub(crate) ack: Option<Ack>,
+    /// The player was counted as promised.
+    pub(crate) promised: bool,
+}
+
+/// A room that is to be opened.
+pub(crate) struct Opening {
+    pub(crate) address: Arc<RoomAddress>,
+    pub(crate) members: Members,
+    pub(crate) kind: Arc<Kind>,
+    pub(crate) origin: Origin,
 }
 
 /// What a room begins with.

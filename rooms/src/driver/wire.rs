@@ -4,11 +4,7 @@
 //! shared blocks; events are encoded once. What cannot be sent is logged: it is a fault of the server, which
 //! a room cannot mend.
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use ringside_gateway::{
     Ack, Class, ConnId, EachBytes, EmitError, Publisher, Room as Members, SendPieces, Socket,
@@ -16,25 +12,32 @@ use ringside_gateway::{
 use ringside_netcode::snapshot::{FrameIndex, FrameSet};
 use serde_json::value::RawValue;
 
-use crate::room::{ClientId, Goodbye, Outlet, To, Urgency};
+use crate::room::{ByClient, ClientId, Goodbye, Outlet, To, Urgency};
 
 /// Frames of past ticks that shards may still be sending; older ones are let go of.
 const SENDING_MAX: usize = 4;
 /// Questions for the time that a client may have on their way: four seconds' worth of a page's.
 const TIMES_MAX: usize = 8;
 
+/// A client's socket.
+pub(crate) struct Member {
+    /// Beside the socket, which lies elsewhere: a frame needs no more.
+    conn: ConnId,
+    socket: Socket,
+}
+
 /// The sockets of a room's clients.
 pub(crate) struct Sockets {
     pub(crate) members: Members,
-    pub(crate) clients: HashMap<ClientId, Socket>,
+    pub(crate) clients: ByClient<Member>,
     /// Answers that are still to be given.
-    pub(crate) acks: HashMap<ClientId, Ack>,
+    pub(crate) acks: ByClient<Ack>,
     /// Answers to those who asked for the time, in the order of their questions.
-    times: HashMap<ClientId, VecDeque<Ack>>,
+    times: ByClient<VecDeque<Ack>>,
     /// Clients the room is done with since they were last taken.
     pub(crate) dismissed: Vec<ClientId>,
     /// Clients whose frames may be lost.
-    lossy: HashSet<ClientId>,
+    lossy: ByClient<()>,
     sending: Vec<Arc<TickFrames>>,
 }
 
@@ -42,13 +45,23 @@ impl Sockets {
     pub(crate) fn new(members: Members) -> Self {
         Self {
             members,
-            clients: HashMap::new(),
-            acks: HashMap::new(),
-            times: HashMap::new(),
+            clients: ByClient::default(),
+            acks: ByClient::default(),
+            times: ByClient::default(),
             dismissed: Vec::new(),
-            lossy: HashSet::new(),
+            lossy: ByClient::default(),
             sending: Vec::new(),
         }
+    }
+
+    /// A client is to be reached by this socket.
+    pub(crate) fn admit(&mut self, client: ClientId, socket: Socket) {
+        let conn = socket.conn();
+        self.clients.insert(client, Member { conn, socket });
+    }
+
+    fn socket(&self, client: ClientId) -> Option<&Socket> {
+        self.clients.get(&client).map(|member| &member.socket)
     }
 
     /// A client asked for the time. Of too many questions the oldest is not answered.
@@ -103,7 +116,7 @@ impl Outlet for Wire<'_> {
     }
 
     fn share(&mut self, client: ClientId, shared: bool) {
-        let Some(socket) = self.sockets.clients.get(&client) else {
+        let Some(socket) = self.sockets.socket(client) else {
             return;
         };
         let members = &self.sockets.members;
@@ -118,7 +131,7 @@ impl Outlet for Wire<'_> {
         self.sockets.lossy.remove(&client);
         self.sockets.times.remove(&client);
         self.sockets.dismissed.push(client);
-        let Some(socket) = self.sockets.clients.remove(&client) else {
+        let Some(Member { socket, .. }) = self.sockets.clients.remove(&client) else {
             return;
         };
         log(self.publisher.leave(&self.sockets.members, &socket));
@@ -138,9 +151,7 @@ impl Outlet for Wire<'_> {
         log(match to {
             To::Shared => publisher.emit(&sockets.members, class, name, &(argument,)),
             To::Clients(clients) => {
-                let sockets = clients
-                    .iter()
-                    .filter_map(|client| sockets.clients.get(client));
+                let sockets = clients.iter().filter_map(|client| sockets.socket(*client));
                 publisher.emit_to_each(sockets, class, name, &(argument,))
             }
         });
@@ -169,11 +180,11 @@ impl Outlet for Wire<'_> {
         };
         by_conn.clear();
         let conn = |(client, frame): &(ClientId, FrameIndex)| {
-            let class = match lossy.contains(client) {
+            let class = match !lossy.is_empty() && lossy.contains_key(client) {
                 true => Class::Volatile,
                 false => Class::Reliable,
             };
-            Some((clients.get(client)?.conn(), *frame, class))
+            Some((clients.get(client)?.conn, *frame, class))
         };
         by_conn.extend(whose.iter().filter_map(conn));
         by_conn.sort_unstable_by_key(|(conn, ..)| *conn);
@@ -191,13 +202,13 @@ impl Outlet for Wire<'_> {
 
     fn lossy(&mut self, client: ClientId, lossy: bool) {
         match lossy {
-            true => self.sockets.lossy.insert(client),
+            true => self.sockets.lossy.insert(client, ()),
             false => self.sockets.lossy.remove(&client),
         };
     }
 
     fn frame(&mut self, client: ClientId, frame: &[u8]) {
-        if let Some(socket) = self.sockets.clients.get(&client) {
+        if let Some(socket) = self.sockets.socket(client) {
             let bytes = bytes::Bytes::copy_from_slice(frame);
             log(self.publisher.emit_to(socket, Class::Reliable, "s", &bytes));
         }
@@ -212,7 +223,7 @@ impl Outlet for Wire<'_> {
     }
 
     fn is_gone(&self, client: ClientId) -> bool {
-        let socket = self.sockets.clients.get(&client);
+        let socket = self.sockets.socket(client);
         socket.is_none_or(|socket| !socket.is_connected())
     }
 }

@@ -14,15 +14,15 @@ use std::{
     time::Duration,
 };
 
-use ringside_gateway::{Gateway, Publisher, Room as Members};
+use ringside_gateway::{Gateway, Publisher};
 use ringside_netcode::tick::{FixedStep, Step};
 
 use super::{
-    Hosted, Letter, Office, Origin, RoomAddress, Rota, Turn, What,
+    Hosted, Letter, Office, Opening, Origin, RoomAddress, Rota, Turn, What,
     hosted::{RoomInfo, crash},
     wire::{Sockets, Wire},
 };
-use crate::server::{Directory, Kind};
+use crate::server::Directory;
 
 /// How often a thread reports, tells lobbies, and looks after its rooms.
 pub(super) const CHORES_EVERY: Duration = Duration::from_millis(250);
@@ -163,12 +163,7 @@ impl Worker {
                 What::Stop => goes_on = false,
                 What::Adopt(hosting) => self.adopt(*hosting),
                 What::Move(to) => self.hand_over(room, to),
-                What::Open {
-                    address,
-                    members,
-                    kind,
-                    origin,
-                } => self.open(address, members, &kind, origin),
+                What::Open(opening) => self.open(*opening),
                 what => self.obey(room, what),
             }
         }
@@ -179,7 +174,13 @@ impl Worker {
         goes_on
     }
 
-    fn open(&mut self, address: Arc<RoomAddress>, members: Members, kind: &Kind, origin: Origin) {
+    fn open(&mut self, opening: Opening) {
+        let Opening {
+            address,
+            members,
+            kind,
+            origin,
+        } = opening;
         let now = self.now();
         let code = address.code.clone();
         let made = catch_unwind(AssertUnwindSafe(|| match origin {
@@ -245,25 +246,19 @@ impl Worker {
             What::Packet { at, .. } => (*at, true),
             _ => (self.office.clock.now(), false),
         };
-        let promised = matches!(what, What::Enter { promised: true, .. });
-        if let What::Enter {
-            client,
-            socket,
-            ack,
-            ..
-        } = &mut what
-        {
-            hosting.sockets.clients.insert(*client, socket.clone());
-            hosting
-                .sockets
-                .acks
-                .extend(ack.take().map(|ack| (*client, ack)));
+        let mut promised = false;
+        if let What::Enter(entering) = &mut what {
+            promised = entering.promised;
+            let client = entering.client;
+            hosting.sockets.admit(client, entering.socket.clone());
+            let ack = entering.ack.take().map(|ack| (client, ack));
+            hosting.sockets.acks.extend(ack);
         }
         if let What::Time { client, ack, .. } = &mut what {
             hosting.sockets.asks_time(*client, ack.take());
         }
         let entering = match &what {
-            What::Enter { client, .. } => Some(*client),
+            What::Enter(entering) => Some(entering.client),
             _ => None,
         };
         let mut out = Wire {
@@ -303,13 +298,10 @@ impl Worker {
                 let _ = self.office.post(&address, what);
             }
             None => {
-                if let What::Enter {
-                    client,
-                    ack: Some(ack),
-                    ..
-                } = what
+                if let What::Enter(entering) = what
+                    && let Some(ack) = entering.ack
                 {
-                    self.directory.unbind(client, id);
+                    self.directory.unbind(entering.client, id);
                     let refusal = crate::Refusal::of("no-room", "this room is not there any more");
                     let _ = self.publisher.acknowledge(ack, &(refusal,));
                 }

@@ -42,6 +42,7 @@ use ringside_netcode::{
 };
 use serde_json::value::RawValue;
 
+pub(crate) use self::outlet::ByClient;
 pub use self::{
     client::Token,
     entry::{Claim, Entry},
@@ -92,6 +93,8 @@ pub struct Room<G: Game> {
     plays_until: Option<Tick>,
     locked: bool,
     closed: Option<Goodbye>,
+    /// Some client has, or had, a modelled network.
+    weathered: bool,
     counters: RoomCounters,
     /// What the inputs of players who have left came to.
     past_intake: IntakeCounters,
@@ -158,6 +161,7 @@ impl<G: Game> Room<G> {
             plays_until: None,
             locked: false,
             closed: None,
+            weathered: false,
             counters: RoomCounters::default(),
             past_intake: IntakeCounters::default(),
             inputs: Vec::new(),
@@ -237,10 +241,14 @@ impl<G: Game> Room<G> {
     pub fn packet(
         &mut self,
         client: ClientId,
-        bytes: bytes::Bytes,
+        bytes: impl AsRef<[u8]>,
         at: Duration,
         out: &mut impl Outlet,
     ) {
+        let bytes = bytes.as_ref();
+        if !self.weathered {
+            return self.read_packet(client, bytes, at, out);
+        }
         let links = match self
             .by_client
             .get(&client)
@@ -255,9 +263,10 @@ impl<G: Game> Room<G> {
         match links {
             Some(links) => {
                 let len = bytes.len();
+                let bytes = bytes::Bytes::copy_from_slice(bytes);
                 links.up.send(at, Posted::Packet(bytes), len);
             }
-            None => self.read_packet(client, &bytes, at, out),
+            None => self.read_packet(client, bytes, at, out),
         }
     }
 
@@ -380,6 +389,7 @@ impl<G: Game> Room<G> {
         weather: Option<Weather>,
         out: &mut impl Outlet,
     ) {
+        self.weathered |= weather.is_some();
         let seed = self.wishes.random.next() ^ client.0;
         let delayed = self
             .spectators

@@ -3,7 +3,11 @@
 //! The room names its clients by a [`ClientId`] of the caller's. Promises of whoever implements this:
 //! what is sent to one client arrives in the order of the calls, or its connection ends.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    time::Duration,
+};
 
 use ringside_netcode::snapshot::{FrameIndex, FrameSet};
 use serde::Serialize;
@@ -12,6 +16,31 @@ use serde_json::value::RawValue;
 /// A client, as its transport names it: one connection's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
+
+/// Something by client. Their numbers are unguessable already (a server's) or a test's: they need no hashing that
+/// withstands an attacker.
+pub(crate) type ByClient<V> = HashMap<ClientId, V, BuildHasherDefault<Spread>>;
+
+/// Spreads numbers over all bits, as a hash table wants them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes
+            .iter()
+            .for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        // 2^64 over the golden ratio.
+        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// Receivers of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

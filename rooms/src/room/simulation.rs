@@ -95,7 +95,7 @@ impl World {
                     let garbage: Vec<u8> = (0..self.random.below(12))
                         .map(|n| (n as u8).wrapping_mul(37))
                         .collect();
-                    self.room.packet(client, garbage.into(), now, &mut self.net);
+                    self.room.packet(client, garbage, now, &mut self.net);
                 }
             }
             13 => {

@@ -14,10 +14,10 @@ use serde::Deserialize;
 
 use super::Kind;
 use crate::{
-    driver::{Office, Origin, RoomAddress, RoomInfo, RoomNow, What},
+    driver::{Office, Opening, Origin, RoomAddress, RoomInfo, RoomNow, What},
     env,
     game::Refusal,
-    room::{ClientId, Token},
+    room::{ByClient, ClientId, Token},
     shared::Shared,
 };
 
@@ -95,7 +95,7 @@ pub(crate) struct Waiting {
 pub(crate) struct Directory {
     kinds: BTreeMap<String, Arc<Kind>>,
     rooms: Shared<Rooms>,
-    bindings: Vec<Shared<HashMap<ClientId, Arc<RoomAddress>>>>,
+    bindings: Vec<Shared<ByClient<Arc<RoomAddress>>>>,
     /// Clients behind a modelled network.
     weathered: Shared<HashSet<ClientId>>,
 }
@@ -296,12 +296,13 @@ impl Directory {
             }),
             report: Shared::default(),
         });
-        let open = What::Open {
+        let opening = Opening {
             address: address.clone(),
             members,
             kind: kind.clone(),
             origin,
         };
+        let open = What::Open(Box::new(opening));
         office
             .post(&address, open)
             .map_err(|_| busy(&"its thread is too far behind"))?;
@@ -411,7 +412,7 @@ impl Directory {
         (bound, self.rooms.lock().queued.len())
     }
 
-    fn stripe(&self, client: ClientId) -> &Shared<HashMap<ClientId, Arc<RoomAddress>>> {
+    fn stripe(&self, client: ClientId) -> &Shared<ByClient<Arc<RoomAddress>>> {
         &self.bindings[client.0 as usize % STRIPES]
     }
 }

@@ -17,7 +17,7 @@ use super::{
     packet::Packet,
 };
 use crate::{
-    driver::{RoomAddress, What},
+    driver::{Entering, RoomAddress, What},
     env,
     game::{Gaze, Refusal},
     room::{Claim, ClientId, Entry, Weather},
@@ -121,7 +121,10 @@ pub(super) fn register(io: &mut Builder, running: &Running) {
                 let client = client_of(socket);
                 rooms.directory.set_weathered(client, weather.is_some());
             }
-            post(&to, socket, |client| What::Weather { client, weather })
+            post(&to, socket, |client| What::Weather {
+                client,
+                weather: weather.map(Box::new),
+            })
         },
     );
     let to = running.clone();
@@ -232,13 +235,14 @@ fn join(rooms: &Rooms, socket: &Socket, request: Request, ack: Option<Ack>) {
         watch: request.watch,
         schema: request.schema,
     };
-    let enter = What::Enter {
+    let entering = Entering {
         client,
         entry,
         socket: socket.clone(),
         ack,
         promised,
     };
+    let enter = What::Enter(Box::new(entering));
     if rooms.office.post(&room, enter).is_err() {
         tracing::warn!(
             room = room.code,

@@ -216,7 +216,10 @@ impl Viewer {
         };
         let newest = Tick::from_wire(newest, last);
         if !newest.is_newer(last) {
-            self.records.acknowledge(newest, earlier);
+            // An ordered client is taken to have what was sent.
+            if self.config.delivery == Delivery::Datagram {
+                self.records.acknowledge(newest, earlier);
+            }
             self.flow.acknowledge(newest, now);
         }
     }
