@@ -100,15 +100,23 @@ pub fn encode_frame(out: &mut impl BufMut, op: OpCode, payload: &[u8]) {
     out.put_slice(payload);
 }
 
+/// Bytes that are masked at a time: a multiple of four, so the key needs no turning between blocks, and few
+/// enough to stay in the first cache.
+const BLOCK_BYTES: usize = 512;
+
+/// Where a client's bytes are masked. On a cache line of its own: where the stack happens to lie would
+/// otherwise decide about half of the time.
+#[repr(align(64))]
+struct Block([u8; BLOCK_BYTES]);
+
 /// Writes a client's frame, masked with `key`.
 pub fn encode_masked_frame(out: &mut impl BufMut, op: OpCode, payload: &[u8], key: [u8; 4]) {
     out.put_slice(&client_header(op, payload.len(), key));
     // Masked through a small block on the stack, since `BufMut` cannot be read back.
-    let mut block = [0; 512];
-    for part in payload.chunks(block.len()) {
-        let block = &mut block[..part.len()];
+    let mut block = Block([0; BLOCK_BYTES]);
+    for part in payload.chunks(BLOCK_BYTES) {
+        let block = &mut block.0[..part.len()];
         block.copy_from_slice(part);
-        // 512 is a multiple of four, so the key needs no turning between blocks.
         mask::unmask(block, key);
         out.put_slice(block);
     }
