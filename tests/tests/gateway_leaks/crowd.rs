@@ -1,13 +1,14 @@
 //! Thousands of clients that come and go, a tenth of them torn off in the middle of each phase.
 //!
 //! `RINGSIDE_CONNECTS` sets how many there are (5,000; a release is tested with 100,000). As many, or more, warm the server up
-//! before they are counted. Promises: sessions, rooms and awaited answers are counted back to zero before anything is measured.
+//! before they are counted. Promises: sessions, rooms and awaited answers are counted back to zero, and sockets that might come
+//! back are forgotten, before anything is measured.
 
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ringside_gateway::{AckError, Gateway, Recovery, Socket};
@@ -20,6 +21,12 @@ use tokio::task::JoinSet;
 
 /// Clients at once: enough that every phase always has some, few enough for any descriptor limit.
 const AT_ONCE: usize = 64;
+
+/// How long sockets that were lost are remembered.
+const REMEMBERED: Duration = Duration::from_secs(1);
+
+/// Memory that has not fallen for so long is at rest: longer than anything is remembered, and is swept away in.
+const AT_REST: Duration = REMEMBERED.saturating_mul(2);
 
 /// How long the whole may take for every thousand clients.
 const PATIENCE_PER_THOUSAND: Duration = Duration::from_secs(60);
@@ -50,7 +57,7 @@ fn server(ledger: &Shared) -> Gateway {
     let mut io = Gateway::builder();
     io.shards(4).pinned(false).limits(unpaced());
     io.recovery(Recovery {
-        max_disconnection: Duration::from_secs(1),
+        max_disconnection: REMEMBERED,
         bytes: 1 << 20,
         ..Recovery::default()
     });
@@ -193,6 +200,20 @@ async fn back_to_zero(io: &Gateway, ledger: &Shared) {
     }
 }
 
+/// What `measure` gives once it falls no further: sockets that could still come back are forgotten after a second.
+async fn at_rest(measure: &impl Fn() -> usize) -> usize {
+    let mut least = measure();
+    let mut since = Instant::now();
+    while since.elapsed() < AT_REST {
+        tokio::task::yield_now().await;
+        let now = measure();
+        if now < least {
+            (least, since) = (now, Instant::now());
+        }
+    }
+    least
+}
+
 /// What `measure` gives before they come and when they have gone; at least `warm_up` have come and gone before.
 pub(crate) fn before_and_after(warm_up: u64, measure: impl Fn() -> usize) -> (usize, usize) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -209,10 +230,10 @@ pub(crate) fn before_and_after(warm_up: u64, measure: impl Fn() -> usize) -> (us
             // Tables, pools and what is kept for a while are at their working size after it.
             wave(at, 0..first).await;
             back_to_zero(&io, &ledger).await;
-            let before = measure();
+            let before = at_rest(&measure).await;
             wave(at, first..all).await;
             back_to_zero(&io, &ledger).await;
-            (before, measure())
+            (before, at_rest(&measure).await)
         })
         .await
         .expect("the whole within its time")
