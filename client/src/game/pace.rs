@@ -1,9 +1,9 @@
 //! Which tick an input is for: the player's own clock, a little ahead of the server's.
 //!
 //! The server reports how early inputs arrive, in quarter ticks. This clock runs up to 2 % faster or slower so that they
-//! arrive one tick and twice the jitter early, and is set only when it is more than 250 ms off or all come late. After
-//! a pause it does not make up for it: more than 8 steps at once are not played. Promises: every tick is given once, in
-//! order, but for jumps.
+//! arrive one tick and twice the jitter early, 16 ticks at most, and is set only when it is more than 250 ms off or all
+//! come late. After a pause it does not make up for it: more than 8 steps at once are not played. Promises: every tick is
+//! given once, in order, but for jumps.
 
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ use super::ms;
 
 const SLEW: f64 = 0.02;
 const SNAP_MS: f64 = 250.0;
+/// However unsteady the link, inputs shall not arrive earlier, in ticks: half of what the server can report. Beyond that
+/// nobody would know by how much they are too early, and what is beyond the server's horizon is not kept at all.
+const EARLY_MAX: f64 = 16.0;
 /// Steps at once, at most: what a slow frame leaves.
 const STEPS_MAX: u32 = 8;
 /// After a jump the server's report is of before, for so long, beside the round trip.
@@ -49,7 +52,7 @@ impl Pace {
 
     /// How early inputs should arrive, in ticks, with this deviation of the round trip.
     pub fn wanted(&self, jitter: Duration) -> f64 {
-        1.0 + 2.0 * ms(jitter) / self.tick_ms
+        (1.0 + 2.0 * ms(jitter) / self.tick_ms).min(EARLY_MAX)
     }
 
     /// A snapshot of `tick` arrived at `now`. `depth`: the server's report, in quarter ticks.
@@ -134,9 +137,9 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
     const RTT: Duration = Duration::from_millis(100);
 
-    /// A player at a server whose clock began `early` ticks before what the player is told first; returns how early
-    /// inputs arrive in the end, in ticks, and the ticks that were given.
-    fn settles(off: f64, seconds: u32) -> (f64, Vec<u32>, Pace) {
+    /// A player at a server whose clock began `off` ticks before what the player is told first, over a link that is so
+    /// unsteady; returns how early inputs arrive in the end, in ticks, and the ticks that were given.
+    fn settles(off: f64, jitter: Duration, seconds: u32) -> (f64, Vec<u32>, Pace) {
         let mut pace = Pace::new(60);
         let mut given = Vec::new();
         let mut lead = 0.0;
@@ -146,7 +149,7 @@ mod tests {
             if n.is_multiple_of(3) {
                 let report = ((lead + off) * 4.0).clamp(-128.0, 127.0) as i8;
                 let depth = (n > 0).then_some(report);
-                pace.heard(Tick::new(server as u32), now, depth, RTT, 4 * MS);
+                pace.heard(Tick::new(server as u32), now, depth, RTT, jitter);
             }
             for tick in pace.due(now) {
                 given.push(tick.get());
@@ -161,7 +164,7 @@ mod tests {
     #[test]
     fn inputs_come_to_arrive_just_early_enough() {
         for off in [0.0, 3.0, -3.0, -40.0, 60.0] {
-            let (lead, given, pace) = settles(off, 30);
+            let (lead, given, pace) = settles(off, 4 * MS, 30);
             let wanted = pace.wanted(4 * MS);
             assert!(
                 (lead - wanted).abs() < 1.0,
@@ -177,6 +180,15 @@ mod tests {
                 "{off}: {}",
                 pace.jumps()
             );
+        }
+    }
+
+    #[test]
+    fn on_the_most_unsteady_link_the_lead_stays_within_what_the_server_can_report() {
+        for jitter in [260, 390, 1_036, 60_000] {
+            let (lead, _, pace) = settles(0.0, jitter * MS, 60);
+            assert!((lead - EARLY_MAX).abs() < 1.0, "{jitter} ms: {lead}");
+            assert!(pace.jumps() <= 2, "{jitter} ms: {}", pace.jumps());
         }
     }
 

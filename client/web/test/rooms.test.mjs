@@ -85,8 +85,12 @@ describe("inputs", () => {
 });
 
 describe("pace", () => {
-  /** A server that is `lag` ms away and measures as ours does; returns how early inputs come after half a minute. */
-  function settle({ lag, jitter, rate = 1, seed = 1 }) {
+  /**
+   * A server that is `lag` ms away and measures as ours does, up to 32 ticks; `measured`: the page's idea of the jitter.
+   * Returns how early inputs come after half a minute.
+   */
+  function settle({ lag, jitter, measured = jitter / 2, rate = 1, seed = 1 }) {
+    const within = (value, most) => Math.max(-most, Math.min(most, value));
     const next = random(seed);
     const pace = new Pace();
     let depth = 0;
@@ -94,16 +98,16 @@ describe("pace", () => {
     const told = [];
     for (let now = 0; now < 30_000; now += 4) {
       const serverTick = (now * rate) / TICK_MS;
-      while (arriving[0]?.at <= now) depth += ((arriving.shift().tick - Math.ceil(serverTick)) - depth) / 8;
-      if (now % 48 === 0) told.push({ at: now + lag / 2 + next() * jitter, tick: Math.floor(serverTick), depth: Math.round(depth * 4) });
+      while (arriving[0]?.at <= now) depth += (within(arriving.shift().tick - Math.ceil(serverTick), 32) - depth) / 8;
+      if (now % 48 === 0) told.push({ at: now + lag / 2 + next() * jitter, tick: Math.floor(serverTick), depth: within(Math.round(depth * 4), 127) });
       while (told[0]?.at <= now) {
         const { tick, depth } = told.shift();
-        pace.heard(tick, now, now > 500 ? depth : null, lag, jitter / 2);
+        pace.heard(tick, now, now > 500 ? depth : null, lag, measured);
       }
       for (const tick of pace.due(now)) arriving.push({ at: now + lag / 2 + next() * jitter, tick });
       arriving.sort((a, b) => a.at - b.at);
     }
-    return { depth, jumps: pace.jumps, wanted: pace.wanted(jitter / 2) };
+    return { depth, jumps: pace.jumps, wanted: pace.wanted(measured) };
   }
 
   test("inputs arrive as early as they should, near and far, and the clock need not jump", () => {
@@ -111,6 +115,14 @@ describe("pace", () => {
       const { depth, jumps, wanted } = settle({ lag, jitter });
       assert.ok(Math.abs(depth - wanted) < 1.5, `${lag} ms: ${depth} ticks early, wanted ${wanted}`);
       assert.equal(jumps, 0, `${lag} ms`);
+    }
+  });
+
+  test("however unsteady the link seems, inputs come no earlier than the server can tell", () => {
+    for (const measured of [260, 390, 1036, 60_000]) {
+      const { depth, jumps, wanted } = settle({ lag: 60, jitter: 10, measured });
+      assert.ok(wanted <= 16 && Math.abs(depth - wanted) < 1.5, `${measured} ms: ${depth} ticks early, wanted ${wanted}`);
+      assert.ok(jumps <= 1, `${measured} ms: ${jumps} jumps`);
     }
   });
 

@@ -1,12 +1,17 @@
 // Which tick an input is for: the player's own clock, a little ahead of the server's.
 //
 // The server reports how early inputs arrive (in quarter ticks). This clock runs up to 2 % faster or slower so that
-// they arrive one tick and twice the jitter early, and is set only when it is more than 250 ms off. After a pause (a
+// they arrive one tick and twice the jitter early, 16 ticks at most, and is set only when it is more than 250 ms off. After a pause (a
 // hidden tab) it does not make up for it: at most 8 steps at once, then it starts over from the server's tick.
 // Promises: every tick is given once, in order, but for jumps. Leaves out: what to do in a tick.
 
 const SLEW = 0.02;
 const SNAP_MS = 250;
+/**
+ * However unsteady the link, inputs shall not arrive earlier, in ticks: half of what the server can report. Beyond that nobody
+ * would know by how much they are too early, and what is beyond the server's horizon is not kept at all.
+ */
+const EARLY_MAX = 16;
 /** Steps at once, at most: what a slow frame leaves. */
 const STEPS_MAX = 8;
 /** After a jump the server's report is of before, for so long, beside the round trip. */
@@ -30,7 +35,7 @@ export class Pace {
 
   /** How early they should arrive, in ticks, with this deviation of the round trip (ms). */
   wanted(jitterMs) {
-    return 1 + (2 * jitterMs) / this.tickMs;
+    return Math.min(EARLY_MAX, 1 + (2 * jitterMs) / this.tickMs);
   }
 
   /**
