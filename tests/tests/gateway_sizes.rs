@@ -148,6 +148,30 @@ async fn pongs_wait_for_a_client_that_does_not_read_up_to_a_bound() {
     }
 }
 
+#[tokio::test]
+async fn of_pings_that_come_all_at_once_the_first_and_the_last_are_answered() {
+    const PINGS: u16 = 2_000;
+    let mut world = World::with(unpaced(), Timing::default());
+    let mut websocket = WebSocket::connect(world.at(), "/ws").await;
+    let connection = world.opened().await;
+    let pings: Vec<u8> = (0..PINGS)
+        .flat_map(|n| WebSocket::frame(0x89, &n.to_be_bytes()))
+        .collect();
+    websocket.raw(&pings).await.unwrap();
+    let mut answered = Vec::new();
+    while answered.last() != Some(&(PINGS - 1)) {
+        match websocket.next().await {
+            Frame::Pong(payload) => answered.push(u16::from_be_bytes(payload.try_into().unwrap())),
+            other => panic!("{other:?} behind {answered:?}"),
+        }
+    }
+    assert!(answered.is_sorted(), "{answered:?}");
+    assert!((0..60).eq(answered[..60].iter().copied()), "{answered:?}");
+    // Whoever reads has done nothing wrong.
+    connection.send(RawMessage::Text("still here")).unwrap();
+    assert_eq!(websocket.next_text().await, "still here");
+}
+
 /// Joins `/` and sends `packets`; what comes back is the answer, or the close.
 async fn say(world: &World, packets: &[String]) -> Frame {
     let mut socket = WebSocket::connect(world.at(), "/socket.io/?EIO=4&transport=websocket").await;

@@ -268,6 +268,11 @@ impl<S: Sink> Shard<S> {
             .is_some_and(|slot| self.conns.get(slot).backlog.is_some())
     }
 
+    /// Turns so far in which there was anything to do. What is published between two of them is written by the later one.
+    pub fn turns(&self) -> u64 {
+        self.counters().turns.get()
+    }
+
     /// Sets or moves the connection's deadline: [`Host::expired`] is called once it has passed, at
     /// most 128 ms late. Moving it later costs a store.
     #[inline]

@@ -49,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) pace: Pace,
     /// What it owes of WebSocket's own pongs.
     pub(crate) pongs: PendingPongs,
+    /// The shard's turn, in its low bits, before which the last of them was put on its way.
+    pub(crate) pongs_turn: u16,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) handshake: Arc<Handshake>,
     /// Counts for its address as long as it lives.
@@ -176,6 +178,7 @@ impl GatewayShard {
             upper,
             pace: Pace::default(),
             pongs: PendingPongs::default(),
+            pongs_turn: 0,
             endpoint,
             handshake,
             _admitted: admitted,

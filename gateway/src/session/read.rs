@@ -190,9 +190,16 @@ impl GatewayShard {
             Some(inflater) => decoder.input_with(bytes, inflater),
             None => decoder.input(bytes),
         };
+        // The last ping that is not answered yet.
+        let mut last_ping: Option<Vec<u8>> = None;
         loop {
             let result = match input.next() {
-                Ok(None) => return true,
+                Ok(None) => {
+                    if let Some(payload) = last_ping {
+                        self.send_frame(conn, wire::pong(&payload));
+                    }
+                    return true;
+                }
                 Ok(Some(Event::Text(text))) if !framed => {
                     self.deliver_raw(conn, RawMessage::Text(text));
                     continue;
@@ -205,14 +212,22 @@ impl GatewayShard {
                 Ok(Some(Event::Pong(_))) if !framed => Ok(Packet::bare(PacketKind::Pong)),
                 Ok(Some(Event::Text(text))) => Packet::decode_text(text, version),
                 Ok(Some(Event::Binary(bytes))) => Packet::decode_binary(bytes, version),
-                Ok(Some(Event::Ping(payload))) => {
-                    if let Err(misbehaviour) = self.on_ping(conn) {
+                Ok(Some(Event::Ping(payload))) => match self.on_ping(conn) {
+                    Ok(true) => {
+                        self.send_frame(conn, wire::pong(payload));
+                        continue;
+                    }
+                    Ok(false) => {
+                        let last = last_ping.get_or_insert_default();
+                        last.clear();
+                        last.extend_from_slice(payload);
+                        continue;
+                    }
+                    Err(misbehaviour) => {
                         self.end_session(conn, misbehaviour.into());
                         return false;
                     }
-                    self.send_frame(conn, wire::pong(payload));
-                    continue;
-                }
+                },
                 Ok(Some(Event::Pong(_))) => continue,
                 Ok(Some(Event::Close { code, .. })) => {
                     self.answer_close(conn, code);
@@ -237,19 +252,33 @@ impl GatewayShard {
         }
     }
 
-    /// A ping of WebSocket's own is about to be answered: it counts as a message, and for what may wait unread.
-    fn on_ping(&self, conn: ConnId) -> Result<(), Misbehaviour> {
-        let is_behind = self.local.shard().is_backlogged(conn);
+    /// A ping of WebSocket's own arrived: it counts as a message, and its pong for what may wait unread. Whether it is answered
+    /// by a pong of its own.
+    ///
+    /// Whether a client reads is known once a turn has written. Up to then the first pings are answered one by one, and of the
+    /// others the last of each read: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to
+    /// previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame."
+    /// (RFC 6455, section 5.5.3)
+    fn on_ping(&self, conn: ConnId) -> Result<bool, Misbehaviour> {
+        let (is_behind, turn) = {
+            let shard = self.local.shard();
+            (shard.is_backlogged(conn), shard.turns() as u16)
+        };
         let (now, limits) = (self.now(), &self.shared.limits);
         match self.sessions.borrow_mut().get(conn) {
             Some(session) => {
                 session.pace.count(now, limits);
-                if !is_behind {
+                let has_written = std::mem::replace(&mut session.pongs_turn, turn) != turn;
+                if has_written && !is_behind {
                     session.pongs.on_flushed();
                 }
-                session.pongs.on_ping(limits.pongs)
+                match session.pongs.on_ping(limits.pongs) {
+                    Ok(()) => Ok(true),
+                    Err(_) if !is_behind => Ok(false),
+                    Err(misbehaviour) => Err(misbehaviour),
+                }
             }
-            None => Ok(()),
+            None => Ok(false),
         }
     }
 
