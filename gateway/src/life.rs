@@ -1,8 +1,9 @@
 //! The life of a shard: it serves, it drains, it ends.
 //!
 //! Draining, in order: what waits in the accept queue is taken in (closing a SO_REUSEPORT listener with
-//! clients in its queue would reset them); then the listener closes; then every session is told
-//! "the server shuts down", which clients answer by reconnecting elsewhere; then their last bytes go out.
+//! clients in its queue would reset them); then the listener closes, and no request opens a session any
+//! more, on whichever connection it comes; then every session is told "the server shuts down", which
+//! clients answer by reconnecting elsewhere; then their last bytes go out.
 //! Promises: a peer that hangs is cut at the deadline; nobody else is.
 
 use std::{net::TcpListener, rc::Rc, time::Duration};
@@ -67,8 +68,9 @@ pub(crate) async fn live(
     quic.end().await;
 }
 
-/// Ends all sessions, those that were just accepted too, and waits until their last bytes are out.
+/// Ends all sessions, those that were just opened too, and waits until their last bytes are out.
 async fn drain(shard: &Rc<GatewayShard>) {
+    shard.draining.set(true);
     loop {
         let conns: Vec<_> = shard.local.shard().connections().collect();
         for some in conns.chunks(ENDED_AT_ONCE) {

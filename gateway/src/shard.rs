@@ -54,6 +54,8 @@ pub(crate) struct GatewayShard {
     pub(crate) recovery: RefCell<Memory>,
     /// Within [`batch`](Self::batch): when it began. What is sent is shown at its end.
     batch_at: Cell<Option<Millis>>,
+    /// The gateway ends its sessions: nobody opens one any more.
+    pub(crate) draining: Cell<bool>,
 }
 
 /// What one shard has another do, by way of the core's lanes.
@@ -88,6 +90,7 @@ impl GatewayShard {
             connecting: RefCell::default(),
             recovery: RefCell::default(),
             batch_at: Cell::new(None),
+            draining: Cell::new(false),
         })
     }
 

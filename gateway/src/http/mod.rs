@@ -281,6 +281,8 @@ fn is_secure<B>(shared: &Shared, request: &Request<B>, peer: SocketAddr) -> bool
 
 /// Why a request may not open a session.
 pub(crate) enum NotAdmitted {
+    /// The gateway ends its sessions, and opens no more.
+    Draining,
     /// Its address has its share.
     Share,
     /// The application refuses, with these words.
@@ -288,10 +290,13 @@ pub(crate) enum NotAdmitted {
 }
 
 impl NotAdmitted {
+    pub(crate) const DRAINING: &str =
+        "this server is shutting down; connect again to reach another";
     pub(crate) const SHARE: &str = "this address has as many sessions as it may; try again later";
 
     fn answer(&self) -> Answer {
         match self {
+            Self::Draining => plain(StatusCode::SERVICE_UNAVAILABLE, Self::DRAINING),
             Self::Share => plain(StatusCode::TOO_MANY_REQUESTS, Self::SHARE),
             Self::ByApplication(message) => refuse_with(HandshakeError::Forbidden, message),
         }
@@ -309,7 +314,7 @@ pub(crate) fn tell_refused(
     shared.hooks.tell_refused(seen, &refuse(error));
 }
 
-/// Whether a request may open a session: by its address, then by the application.
+/// Whether a request may open a session: by where the gateway is in its life, by its address, then by the application.
 pub(crate) async fn admit<B>(
     this: &GatewayShard,
     endpoint: &Endpoint,
@@ -317,6 +322,10 @@ pub(crate) async fn admit<B>(
     peer: SocketAddr,
 ) -> Result<Opening, NotAdmitted> {
     let shared = &this.shared;
+    // A connection that is kept alive may ask for as long as there is a session to wait for.
+    if this.draining.get() {
+        return Err(NotAdmitted::Draining);
+    }
     let speaker = shared.admission.speaker(peer, request.headers());
     let Some(admitted) = shared.admission.admit(speaker.ip(), this.now()) else {
         tracing::debug!(%speaker, "refused: this address has its share of sessions");

@@ -72,6 +72,7 @@ impl From<Misbehaviour> for Refusal {
 impl From<NotAdmitted> for Refusal {
     fn from(why: NotAdmitted) -> Self {
         match why {
+            NotAdmitted::Draining => Self::new("quic.Draining", 1012, NotAdmitted::DRAINING),
             NotAdmitted::Share => Self::new("quic.AddressShare", 4429, NotAdmitted::SHARE),
             NotAdmitted::ByApplication(reason) => Self {
                 name: "quic.NotAllowed",
