@@ -64,6 +64,12 @@ const LOOK: Duration = Duration::from_millis(60);
 const LEAD: u16 = 2;
 
 impl Visitor {
+    /// Whether it is time to say what it has seen.
+    fn is_due(&self, now: Instant) -> bool {
+        let now = now.saturating_duration_since(self.begun);
+        self.acks.due().is_some_and(|due| due <= now)
+    }
+
     /// Says what it has seen, and what it does if it plays.
     fn answer(&mut self, peer: &mut Peer<'_>) {
         let tick = self.newest;
@@ -103,9 +109,9 @@ impl Player for Visitor {
         };
         // A frame begins with its tick.
         self.newest = BitReader::new(frame).get(16) as u16;
-        let now = peer.now().saturating_duration_since(self.begun);
-        self.acks.heard(now);
-        if self.play || self.acks.due().is_some_and(|due| due <= now) {
+        self.acks
+            .heard(peer.now().saturating_duration_since(self.begun));
+        if self.play || self.is_due(peer.now()) {
             self.answer(peer);
         }
         match self.critic.as_mut().is_none_or(|it| it.approves(frame)) {
@@ -118,15 +124,11 @@ impl Player for Visitor {
         if self.play {
             return None;
         }
-        let now = peer.now().saturating_duration_since(self.begun);
-        match self.acks.due() {
-            Some(due) if due > now => Some(self.begun + due),
-            Some(_) => {
-                self.answer(peer);
-                Some(peer.now() + LOOK)
-            }
-            None => Some(peer.now() + LOOK),
+        if self.is_due(peer.now()) {
+            self.answer(peer);
         }
+        let next = self.acks.due().map(|due| self.begun + due);
+        Some(next.unwrap_or(peer.now() + LOOK))
     }
 
     fn leave(&mut self, peer: &mut Peer<'_>) {

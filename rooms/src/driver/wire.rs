@@ -180,7 +180,7 @@ impl Outlet for Wire<'_> {
         };
         by_conn.clear();
         let conn = |(client, frame): &(ClientId, FrameIndex)| {
-            let class = match !lossy.is_empty() && lossy.contains_key(client) {
+            let class = match lossy.contains_key(client) {
                 true => Class::Volatile,
                 false => Class::Reliable,
             };

@@ -246,28 +246,24 @@ impl Worker {
             What::Packet { at, .. } => (*at, true),
             _ => (self.office.clock.now(), false),
         };
-        let mut promised = false;
-        if let What::Enter(entering) = &mut what {
-            promised = entering.promised;
-            let client = entering.client;
-            hosting.sockets.admit(client, entering.socket.clone());
-            let ack = entering.ack.take().map(|ack| (client, ack));
+        let mut entering = None;
+        if let What::Enter(entry) = &mut what {
+            let client = entry.client;
+            entering = Some((client, entry.promised));
+            hosting.sockets.admit(client, entry.socket.clone());
+            let ack = entry.ack.take().map(|ack| (client, ack));
             hosting.sockets.acks.extend(ack);
         }
         if let What::Time { client, ack, .. } = &mut what {
             hosting.sockets.asks_time(*client, ack.take());
         }
-        let entering = match &what {
-            What::Enter(entering) => Some(entering.client),
-            _ => None,
-        };
         let mut out = Wire {
             publisher: &mut self.publisher,
             sockets: &mut hosting.sockets,
         };
         let room = &mut hosting.room;
         let obeyed = catch_unwind(AssertUnwindSafe(|| room.obey(what, now, &mut out)));
-        if let Some(client) = entering
+        if let Some((client, _)) = entering
             && !hosting.room.has(client)
         {
             // It was refused, and knows.
@@ -282,7 +278,9 @@ impl Worker {
             return;
         }
         self.look_after(id);
-        if promised && let Some(hosting) = self.rooms.get(&id) {
+        if let Some((_, true)) = entering
+            && let Some(hosting) = self.rooms.get(&id)
+        {
             // After `people` has been stored, so that nobody is counted too little.
             let mut now = hosting.address.now.lock();
             now.promised = now.promised.saturating_sub(1);
