@@ -6,12 +6,8 @@ import { register } from "node:module";
 import WebSocket from "ws";
 
 const FRAME_MS = 1000 / 60;
-/** Units of the prediction's fixed point in a pixel. */
-const FINE_PX = 4096;
 /** Ticks whose wishes are remembered: two seconds, longer than the server's word on them takes. */
 const TICKS_KEPT = 120;
-/** Within so many ms half of a correction is gone from the screen: the page's own figure (`own.js`). */
-const HALF_LIFE_MS = 65;
 /** A frame that comes so late was this machine's fault: the page's clock gives up ticks then, and what follows is no news of the network. */
 const STALLED_MS = 100;
 /** How long corrections of what happened in a stall may take to come and to fade. */
@@ -25,8 +21,8 @@ async function load(url) {
   globalThis.location = new URL(url);
   register("./hooks.mjs", import.meta.url, { data: { url: new URL(url).origin } });
   const js = (name) => import(new URL(`../../game-demo/web/js/${name}`, import.meta.url).href);
-  const [{ Net }, { buildView }, { angleOf }, { cast }] = await Promise.all([js("net/net.js"), js("net/view.js"), js("sim/trig.js"), js("sim/zap.js")]);
-  return (modules = { Net, buildView, angleOf, cast });
+  const [{ Net }, { buildView }, { FINE_PX, HALF_LIFE_MS }, { angleOf }, { cast }] = await Promise.all([js("net/net.js"), js("net/view.js"), js("net/own.js"), js("sim/trig.js"), js("sim/zap.js")]);
+  return (modules = { Net, buildView, FINE_PX, HALF_LIFE_MS, angleOf, cast });
 }
 
 export class Player {
@@ -121,6 +117,7 @@ export class Player {
   /** How far the own puck went on the screen, less what its speed explains in the time that passed. */
   #measure(now) {
     const { last, net } = this;
+    const { FINE_PX, HALF_LIFE_MS } = modules;
     const { state, truth } = net.own;
     this.last = undefined;
     if (!state || state.away || truth.away) return;
@@ -149,6 +146,7 @@ export function hunter(player, view, now) {
   const seen = view.pucks.get(view.ownId);
   const { state } = player.net.own;
   if (!seen || !state || seen.away) return { thrust: false, fire: false, dash: false };
+  const { FINE_PX } = modules;
   // A zap starts where this tick will have taken the puck.
   const own = { x: (state.x + state.vx) / FINE_PX, y: (state.y + state.vy) / FINE_PX };
   let best;

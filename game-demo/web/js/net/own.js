@@ -8,7 +8,8 @@ import { PIXEL } from "../sim/walls.js";
 
 /** Fine units of a pixel of the arena. */
 export const FINE_PX = FINE * PIXEL;
-const HALF_LIFE_MS = 65;
+/** Within so many ms half of a correction is gone from the screen. */
+export const HALF_LIFE_MS = 65;
 /** Beyond so much a correction is a cut, not a glide: 256 pixels. */
 const SNAP = 256 * FINE_PX;
 
