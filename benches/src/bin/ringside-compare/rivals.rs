@@ -46,6 +46,26 @@ pub(crate) fn run(args: &Args) -> Result<bool, String> {
         .filter(|it| chosen(&args.points, it.key))
         .collect();
     let mut stored = Stored::begin(&args.programs.root, args.seconds, args.repetitions);
+    let json = PathBuf::from(
+        args.json
+            .display()
+            .to_string()
+            .replace("DATE", &stored.date)
+            .replace("COMMIT", &stored.commit.replace('+', "-changed")),
+    );
+    let earlier = match args.merge && json.is_file() {
+        true => Some(Stored::read(&json)?),
+        false => None,
+    };
+    if let Some(earlier) = &earlier
+        && earlier.seconds != args.seconds
+    {
+        return Err(format!(
+            "{} has points of {} s each; what is added to it must be measured as long",
+            json.display(),
+            earlier.seconds
+        ));
+    }
     let mut runs = Runs::new(&places.ours, args.seconds);
     let mut notes = Vec::new();
     for repetition in 1..=args.repetitions {
@@ -69,15 +89,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, String> {
     }
     stored.points = runs.figures();
     stored.end();
-    let json = PathBuf::from(
-        args.json
-            .display()
-            .to_string()
-            .replace("DATE", &stored.date)
-            .replace("COMMIT", &stored.commit.replace('+', "-changed")),
-    );
-    if args.merge && json.is_file() {
-        let earlier = Stored::read(&json)?;
+    if let Some(earlier) = earlier {
         // What looks for a number of players runs once, however often the rest is repeated.
         stored.repetitions = stored.repetitions.max(earlier.repetitions);
         stored.load.0 = earlier.load.0;
