@@ -3,15 +3,16 @@
 //! on.
 //!
 //! `RINGSIDE_ATTACKERS` sets how many attack at once (50); a release is tested with 1,000. The attackers'
-//! memory is in the same process, so what is measured is an upper bound.
+//! memory is in the same process, so what is measured is an upper bound; they share a socket, for each has
+//! buffers of megabytes.
 
-use std::{collections::HashSet, net::SocketAddr, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use bytes::Bytes;
 use ringside_gateway::{Gateway, Limits, Quic as Settings, Socket, Timing, Tls};
 use ringside_tests::{
     bystander::{Bystander, attackers, resident},
-    peer::{Identity, Quic, QuicFrame, quic_endpoint},
+    peer::{Identity, NATIVE, Quic, QuicFrame, connect, quic_endpoint},
     within,
     world::{PATH, World, unpaced},
 };
@@ -93,7 +94,10 @@ async fn echo(it: &mut Quic) {
 }
 
 async fn native(world: &World, identity: &Identity) -> Quic {
-    let mut it = Quic::native(world.at(), identity).await;
+    join(Quic::native(world.at(), identity).await).await
+}
+
+async fn join(mut it: Quic) -> Quic {
     it.open().await;
     it.join().await;
     it
@@ -253,12 +257,16 @@ async fn streams_beyond_the_one_are_not_heard_and_hold_little() {
     let identity = Identity::new();
     let world = world(&identity, unpaced(), |quic| quic);
     let mut bystander = Bystander::new(&world).await;
+    let (pages, natives) = (
+        quic_endpoint(&identity, "h3"),
+        quic_endpoint(&identity, NATIVE),
+    );
     let before = resident();
     let mut attacking = Vec::new();
     for n in 0..attackers() {
         let mut it = match n % 2 {
-            0 => Quic::page(world.at(), &identity, PATH, &[]).await,
-            _ => Quic::native(world.at(), &identity).await,
+            0 => Quic::page_from(&pages, world.at(), PATH, &[]).await,
+            _ => Quic::native_from(&natives, world.at()).await,
         };
         it.open().await;
         let session = it.session.clone();
@@ -309,10 +317,11 @@ async fn what_is_too_large_is_refused_on_its_header() {
     let identity = Identity::new();
     let world = world(&identity, unpaced(), |quic| quic);
     let mut bystander = Bystander::new(&world).await;
+    let endpoint = quic_endpoint(&identity, NATIVE);
     let before = resident();
     let mut attacking = Vec::new();
     for n in 0..attackers() {
-        let mut it = native(&world, &identity).await;
+        let mut it = join(Quic::native_from(&endpoint, world.at()).await).await;
         // Far above what is allowed: nothing is set aside for it.
         let length = [0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, n as u8];
         let mut header = vec![127];
@@ -335,16 +344,6 @@ async fn what_is_too_large_is_refused_on_its_header() {
     );
 }
 
-/// A connection that offers `h3`, and then does what it likes.
-async fn bare(at: SocketAddr, identity: &Identity) -> (quinn::Endpoint, quinn::Connection) {
-    let endpoint = quic_endpoint(identity, "h3");
-    let connecting = endpoint.connect(at, "localhost").expect("a connection");
-    let connection = within("a connection", connecting)
-        .await
-        .expect("a handshake");
-    (endpoint, connection)
-}
-
 #[tokio::test]
 async fn a_request_that_is_none_or_never_whole_is_not_waited_for() {
     let identity = Identity::new();
@@ -358,6 +357,8 @@ async fn a_request_that_is_none_or_never_whole_is_not_waited_for() {
             .timing(Timing::default());
     });
     let mut bystander = Bystander::new(&world).await;
+    // They offer `h3`, and then do what they like.
+    let endpoint = quic_endpoint(&identity, "h3");
     let before = resident();
     let mut held = Vec::new();
     // HTTP/3's control stream with empty settings, then: a HEADERS frame of 1 GiB, one that is not QPACK, one
@@ -371,19 +372,19 @@ async fn a_request_that_is_none_or_never_whole_is_not_waited_for() {
         None,
     ];
     for n in 0..attackers() {
-        let (endpoint, connection) = bare(world.at(), &identity).await;
+        let connection = connect(&endpoint, world.at()).await;
         let Some(request) = requests[n % requests.len()] else {
-            held.push((endpoint, connection, Vec::new()));
+            held.push((connection, Vec::new()));
             continue;
         };
         let mut control = connection.open_uni().await.expect("a stream");
         control.write_all(settings).await.expect("written");
         let (mut send, _) = connection.open_bi().await.expect("a stream");
         send.write_all(request).await.expect("written");
-        held.push((endpoint, connection, vec![control, send]));
+        held.push((connection, vec![control, send]));
     }
     bystander.echo().await;
-    for (_, connection, _) in &held {
+    for (connection, _) in &held {
         within("the server has had enough", connection.closed()).await;
     }
     let grown = resident().saturating_sub(before);

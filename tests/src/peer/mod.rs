@@ -13,7 +13,7 @@ mod websocket;
 
 pub use engineio::{Open, Place, Polling, decode_payload, encode_payload, shard_of};
 pub use http::{Http, Reply};
-pub use quic::{Quic, QuicFrame, quic_endpoint};
+pub use quic::{NATIVE, Quic, QuicFrame, connect, quic_endpoint};
 pub use socketio::SocketIo;
 pub use tls::Identity;
 pub use websocket::{Frame, WebSocket};

@@ -13,13 +13,18 @@ use std::{
 use bytes::Bytes;
 use http::HeaderValue;
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, ConnectionError, Endpoint, IdleTimeout, TransportConfig, VarInt};
+use quinn::{
+    ClientConfig, Connection, ConnectionError, Endpoint, IdleTimeout, TransportConfig, VarInt,
+};
 use web_transport_quinn::{
     RecvStream, SendStream, Session, SessionError, WebTransportError, proto::ConnectRequest,
 };
 
 use super::Identity;
 use crate::within;
+
+/// The protocol that native clients offer.
+pub const NATIVE: &str = "ringside/1";
 
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,18 +111,33 @@ pub fn quic_endpoint(identity: &Identity, protocol: &str) -> Endpoint {
     endpoint
 }
 
+/// A connection from this socket, its handshake done.
+///
+/// # Panics
+/// When there is no handshake.
+pub async fn connect(endpoint: &Endpoint, at: SocketAddr) -> Connection {
+    let connecting = endpoint.connect(at, "localhost").expect("a connection");
+    within("a connection", connecting)
+        .await
+        .expect("a handshake")
+}
+
 impl Quic {
     /// A native client's connection.
     ///
     /// # Panics
     /// When the server has none for it.
     pub async fn native(at: SocketAddr, identity: &Identity) -> Self {
-        let endpoint = quic_endpoint(identity, "ringside/1");
-        let connecting = endpoint.connect(at, "localhost").expect("a connection");
-        let connection = within("a connection", connecting)
-            .await
-            .expect("a handshake");
-        Self::on(endpoint, Session::raw(connection))
+        Self::native_from(&quic_endpoint(identity, NATIVE), at).await
+    }
+
+    /// The same from a socket that others may use too.
+    ///
+    /// # Panics
+    /// When the server has none for it.
+    pub async fn native_from(endpoint: &Endpoint, at: SocketAddr) -> Self {
+        let connection = connect(endpoint, at).await;
+        Self::on(endpoint.clone(), Session::raw(connection))
     }
 
     /// A page's session at a path, with these headers besides.
@@ -130,11 +150,20 @@ impl Quic {
         target: &str,
         headers: &[(&str, &str)],
     ) -> Self {
-        let endpoint = quic_endpoint(identity, "h3");
-        let connecting = endpoint.connect(at, "localhost").expect("a connection");
-        let connection = within("a connection", connecting)
-            .await
-            .expect("a handshake");
+        Self::page_from(&quic_endpoint(identity, "h3"), at, target, headers).await
+    }
+
+    /// The same from a socket that others may use too.
+    ///
+    /// # Panics
+    /// When there is no handshake.
+    pub async fn page_from(
+        endpoint: &Endpoint,
+        at: SocketAddr,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Self {
+        let connection = connect(endpoint, at).await;
         let url = format!("https://localhost:{}{target}", at.port());
         let mut request = ConnectRequest::new(url.parse::<url::Url>().expect("a URL"));
         for (name, value) in headers {
@@ -142,7 +171,7 @@ impl Quic {
             request = request.with_header(name.parse().expect("a name"), value);
         }
         let session = within("CONNECT", Session::connect(connection, request)).await;
-        Self::on(endpoint, session.expect("a session"))
+        Self::on(endpoint.clone(), session.expect("a session"))
     }
 
     fn on(endpoint: Endpoint, session: Session) -> Self {
