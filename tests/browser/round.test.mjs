@@ -172,12 +172,17 @@ test("figures, split view, encodings, transports, a stall, a replay", { timeout:
     const { stalled } = await network();
     assert.ok(stalled.seconds >= 5 && stalled.frames <= 8, JSON.stringify(stalled));
 
+    // Shattered just before and just after one asks for the last seconds: it is these that are shown.
     await page.keyboard.press("KeyN");
+    const shattered = () => page.evaluate(() => window.__glimmer.cam.shattered(window.__glimmer.players()[0].id, window.__glimmer.tick));
+    await shattered();
     await page.keyboard.press("KeyR");
-    await until(visitor, "replays the last seconds", () => window.__glimmer.replaying === true);
-    await keep(visitor, "replay.png");
+    await until(visitor, "replays the last seconds", () => window.__glimmer.replaying && document.getElementById("cam-text").textContent === "the last 10 seconds");
+    await shattered();
     // Saved, and shown by another server to somebody who opens what it prints.
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#cam-save")]);
+    await keep(visitor, "replay.png");
+    assert.equal(await page.textContent("#cam-text"), "the last 10 seconds");
     await page.keyboard.press("Escape");
     const film = await startGame({ bots: 0, more: ["--play", await download.path()] });
     try {

@@ -63,6 +63,7 @@ export function expose({ net, scene, renderer, lab, hint, cam, hearing, twin, fr
       jsonBytes: net.jsonBytes,
       figures: lab.figures(),
     }),
+    cam,
     net,
     twin,
     wish,

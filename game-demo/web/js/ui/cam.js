@@ -1,6 +1,7 @@
 // The killcam: when one was shattered, the last seconds once more, as the server recorded them, from the other's side.
 //
-// The recording can be saved, and shown by `game-demo --play FILE`. Promises: it never keeps anybody from playing: it ends when the player is back, at a key, or by itself.
+// The recording can be saved, and shown by `game-demo --play FILE`. Promises: it never keeps anybody from playing: it
+// ends when the player is back, at a key, or by itself; what the player asked for is not replaced by a killcam.
 import { decodeReplay, replayView } from "../net/replay.js";
 import { Scene } from "../look/scene.js";
 
@@ -16,7 +17,11 @@ export class Cam {
   #end = 0;
   #scene;
   #follow;
-  #asked = false;
+  /** Of a killcam rather than of the replay that the player asked for: it must not outlast its moment. */
+  #short = true;
+  /** Each request has a number: the answer to any but the last shows nothing. */
+  #requests = 0;
+  #waiting = false;
 
   /** `net`: whose room is asked for its recording. */
   constructor(net, card, calm) {
@@ -25,7 +30,7 @@ export class Cam {
     addEventListener("keydown", (event) => {
       if (event.target instanceof HTMLInputElement) return;
       if (event.code === "Escape") this.stop();
-      else if (event.code === "KeyR" && !event.ctrlKey && !event.metaKey) this.long();
+      else if (event.code === "KeyR" && !event.repeat && !event.ctrlKey && !event.metaKey) this.long();
     });
   }
 
@@ -36,7 +41,10 @@ export class Cam {
   /** `killer` shattered the own puck at `tick`. */
   shattered(killer, tick) {
     // The recording must have the moments after, too.
-    setTimeout(() => this.#ask(tick - TICKS_BEFORE, tick + TICKS_AFTER, killer, `${this.card(killer).name} shattered you`), 280);
+    setTimeout(() => {
+      if (this.#waiting || (this.running && !this.#short)) return;
+      this.#ask(tick - TICKS_BEFORE, tick + TICKS_AFTER, killer, `${this.card(killer).name} shattered you`);
+    }, 280);
   }
 
   /** The last ten seconds, from one's own side. */
@@ -46,10 +54,12 @@ export class Cam {
   }
 
   #ask(from, to, follow, text) {
-    if (this.#asked || !this.net.joined) return;
-    this.#asked = true;
+    if (!this.net.joined) return;
+    const request = ++this.#requests;
+    this.#waiting = true;
     this.net.socket.timeout(3000).emit("replay", this.net.room.welcome.room, (error, bytes) => {
-      this.#asked = false;
+      if (request !== this.#requests) return;
+      this.#waiting = false;
       if (error || !bytes) return;
       this.#frames = decodeReplay(bytes, from, to);
       if (this.#frames.length < 2) return;
@@ -59,8 +69,7 @@ export class Cam {
       at("cam-title").textContent = "REPLAY";
       at("cam-text").textContent = text;
       at("cam").hidden = false;
-      // The killcam of a moment must not outlast the moment.
-      this.short = to - from < LONG_TICKS;
+      this.#short = to - from < LONG_TICKS;
     });
   }
 
@@ -78,7 +87,7 @@ export class Cam {
 
   /** The pane to draw instead of the arena, if it runs: `{ scene, view }`. */
   frame(now, dt, away) {
-    if (!this.running || (this.short && !away)) {
+    if (!this.running || (this.#short && !away)) {
       if (!at("cam").hidden) this.stop();
       return undefined;
     }
