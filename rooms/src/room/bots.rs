@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::{Intake, News, Outlet, Presence, Room, Seat, Token, intake::PacketRate};
-use crate::game::{Game, Leave, PlayerId, Who};
+use super::{News, Outlet, Presence, Room, Token};
+use crate::game::{Game, Leave, Who};
 
 impl<G: Game> Room<G> {
     /// Changes the population that bots fill up to.
@@ -64,25 +64,5 @@ impl<G: Game> Room<G> {
         };
         self.vacate(id, Leave::Left);
         true
-    }
-
-    /// Puts somebody on a seat.
-    pub(super) fn sit(&mut self, id: PlayerId, who: Who, token: Token, presence: Presence) {
-        if !who.bot {
-            self.tokens.insert(token, id);
-        }
-        if let Presence::Here(client) = &presence {
-            self.by_client.insert(client.id, id);
-        }
-        let seat = Seat {
-            who,
-            token,
-            presence,
-            view: ringside_netcode::interest::View::new(),
-            intake: Intake::new(self.next, &self.options),
-            messages: PacketRate::new(super::MESSAGES_PER_SECOND),
-            strikes: 0,
-        };
-        self.seats.insert(id, seat);
     }
 }

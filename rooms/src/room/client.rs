@@ -1,117 +1,23 @@
-//! A connected client of a room: what it has seen, what it may see, and the network between.
+//! A connected client of a room: what it was sent and has, and how far behind the game a spectator is kept.
 
 use std::{collections::VecDeque, time::Duration};
 
-use bytes::Bytes;
 use ringside_netcode::{
     Tick,
     flow::{Flow, Loss},
     interest::View,
-    link::Link,
     replay::Recorder,
     snapshot::{Delivery, Viewer},
 };
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
     RoomOptions,
     intake::{Acked, PacketRate},
-    options::Weather,
     outlet::{ClientId, Outlet, To, Urgency},
+    weather::Links,
 };
 use crate::game::Gaze;
-
-/// A secret by which a player proves that a seat is its own: 128 bits nobody can guess.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(pub [u8; 16]);
-
-impl std::fmt::Display for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl std::fmt::Debug for Token {
-    /// Logs are read by more people than the token is for.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
-impl std::str::FromStr for Token {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let digits: Option<Vec<u8>> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect();
-        let digits = digits.filter(|digits| digits.len() == 32).ok_or(())?;
-        let mut token = [0; 16];
-        for (byte, pair) in token.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = pair[0] << 4 | pair[1];
-        }
-        Ok(Self(token))
-    }
-}
-
-impl Serialize for Token {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Token {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse()
-            .map_err(|()| serde::de::Error::custom("a token has 32 hexadecimal digits"))
-    }
-}
-
-/// What travels to a client through a modelled network.
-#[derive(Clone, Debug)]
-pub(super) enum Parcel {
-    Frame(Vec<u8>),
-    Event(&'static str, Box<RawValue>),
-    /// The room's time when it was asked.
-    Time(Duration),
-}
-
-/// What travels from a client through a modelled network.
-#[derive(Clone, Debug)]
-pub(super) enum Posted {
-    Packet(Bytes),
-    /// What time is it?
-    AskTime,
-}
-
-/// A modelled network between a room and one client.
-#[derive(Debug)]
-pub(super) struct Links {
-    pub down: Link<Parcel>,
-    pub up: Link<Posted>,
-}
-
-impl Links {
-    pub fn new(weather: Weather, seed: u64) -> Self {
-        Self {
-            down: Link::new(weather.down, seed),
-            up: Link::new(weather.up, !seed),
-        }
-    }
-
-    /// Hands over what has arrived by `now`.
-    pub fn deliver(&mut self, client: ClientId, now: Duration, out: &mut impl Outlet) {
-        while let Some(parcel) = self.down.receive(now) {
-            match parcel {
-                Parcel::Frame(bytes) => out.frame(client, &bytes),
-                Parcel::Event(name, json) => {
-                    out.event(To::Clients(&[client]), name, &json, Urgency::Reliable);
-                }
-                Parcel::Time(time) => out.time(client, time),
-            }
-        }
-    }
-}
 
 /// One connected client.
 #[derive(Debug)]

@@ -1,26 +1,19 @@
-//! Coming and going: joining, coming back, leaving, being sent away, seats kept and promised.
-//!
-//! ```text
-//!            join                    connection lost
-//! (free) ───────────> here ───────────────────────────> away ──not claimed in time──> (free)
-//!    ▲                 │ ▲                                │
-//!    └── left, kicked ─┘ └──── claim: any connection ─────┘
-//! ```
+//! Coming in: joining, coming back, watching, and seats promised to somebody.
 //!
 //! A claim is a token and works from any socket and transport. It also takes the seat over from a
 //! connection that has not been noticed to be dead. Promises: a client is answered once for each
-//! request; a claim for a seat that is gone is a request to join, not an error.
+//! request; a claim for a seat that is gone is a request to join, not an error. Leaves out how clients go
+//! ([`exit`](super::exit)).
 
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
-    Client, ClientId, Goodbye, Intake, Outlet, Presence, Room, Spectator, To, Token, Urgency,
+    Client, ClientId, Goodbye, Intake, News, Outlet, Presence, Room, Spectator, To, Token, Urgency,
     client::Delayed, events::Event,
 };
-use crate::game::{Game, Gaze, Keep, Leave, PlayerId, Refusal, Who};
+use crate::game::{Game, Gaze, Leave, PlayerId, Refusal, Who};
 
 /// Characters of a player's name that are kept.
 const NAME_CHARS_MAX: usize = 20;
@@ -47,45 +40,6 @@ pub struct Claim {
     pub token: Token,
     /// The newest event the client has; 0 for none.
     pub last_event: u32,
-}
-
-/// What a client is told that comes in.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Welcome<'a, C: Serialize, A: Serialize> {
-    room: &'a str,
-    /// `null` for a spectator.
-    id: Option<PlayerId>,
-    token: Option<Token>,
-    /// The seat is the one it had.
-    resumed: bool,
-    /// It came back, and some of what happened meanwhile is not known any more.
-    gap: bool,
-    tick: u32,
-    tick_hz: u32,
-    snapshot_every: u32,
-    schema: u32,
-    last_event: u32,
-    spectator_delay_ms: u64,
-    players: Vec<Card<'a, C>>,
-    about: A,
-}
-
-/// What everybody is told of a player.
-#[derive(Serialize)]
-struct Card<'a, C: Serialize> {
-    id: PlayerId,
-    #[serde(flatten)]
-    who: &'a Who,
-    away: bool,
-    card: C,
-}
-
-/// What everybody is told when a seat changes.
-pub(super) enum News {
-    /// Somebody came, went away, came back, or has another name or card.
-    Card(PlayerId),
-    Left(PlayerId, Leave),
 }
 
 impl<G: Game> Room<G> {
@@ -169,11 +123,7 @@ impl<G: Game> Room<G> {
         if self.tokens.contains_key(&token) {
             return Err(Refusal::of("token", "this token has a seat already"));
         }
-        while self.free.len() <= self.reserved.len() {
-            if !self.remove_bot() {
-                return Err(Refusal::of("full", "the room is full"));
-            }
-        }
+        self.free_a_seat()?;
         // That a bot went is not for whoever comes in its place.
         self.settle(now, out);
         let Some(id) = self.free.pop_front() else {
@@ -200,6 +150,16 @@ impl<G: Game> Room<G> {
         self.welcome(client, Some(id), false, false, out);
         out.share(client, true);
         Ok(id)
+    }
+
+    /// Has bots make room until some seat is neither taken nor promised.
+    fn free_a_seat(&mut self) -> Result<(), Refusal> {
+        while self.free.len() <= self.reserved.len() {
+            if !self.remove_bot() {
+                return Err(Refusal::of("full", "the room is full"));
+            }
+        }
+        Ok(())
     }
 
     fn rename(&mut self, id: PlayerId, name: &str) {
@@ -300,194 +260,20 @@ impl<G: Game> Room<G> {
         if self.closed.is_some() || self.locked || self.is_playing_back() {
             return Err(Refusal::of("locked", "nobody can join this room now"));
         }
-        while self.free.len() <= self.reserved.len() {
-            if !self.remove_bot() {
-                return Err(Refusal::of("full", "the room is full"));
-            }
-        }
+        self.free_a_seat()?;
         self.reserved.insert(token, now + self.options.reservation);
         self.settle(now, out);
         Ok(())
-    }
-
-    /// A client's connection is over. Its seat is kept, if the game wants it.
-    pub fn gone(&mut self, client: ClientId, now: Duration, out: &mut impl Outlet) {
-        self.spectators.remove(&client);
-        let Some(id) = self.by_client.remove(&client) else {
-            return out.dismiss(client, None);
-        };
-        out.dismiss(client, None);
-        match self.call(|game, cx| game.leave(cx, id, Leave::Lost)) {
-            Keep::For(time) => {
-                if let Some(seat) = self.seats.get_mut(&id) {
-                    seat.presence = Presence::Away(now + time);
-                }
-                self.news.push(News::Card(id));
-            }
-            Keep::Drop => self.clear_seat(id, Leave::Lost),
-        }
-        self.settle(now, out);
-    }
-
-    /// A client says goodbye.
-    pub fn leave(&mut self, client: ClientId, now: Duration, out: &mut impl Outlet) {
-        self.spectators.remove(&client);
-        if let Some(id) = self.by_client.get(&client).copied() {
-            self.vacate(id, Leave::Left);
-        }
-        out.dismiss(client, None);
-        self.settle(now, out);
-    }
-
-    /// Sends a player away.
-    pub fn kick(&mut self, id: PlayerId, reason: String, now: Duration, out: &mut impl Outlet) {
-        self.send_away(id, reason, out);
-        self.settle(now, out);
-    }
-
-    pub(super) fn send_away(&mut self, id: PlayerId, reason: String, out: &mut impl Outlet) {
-        let Some(seat) = self.seats.get(&id) else {
-            return;
-        };
-        let client = seat.client().map(|client| client.id);
-        self.vacate(id, Leave::Kicked);
-        if let Some(client) = client {
-            let code = "kicked";
-            out.dismiss(client, Some(Goodbye { code, reason }));
-        }
     }
 
     /// Whether nobody may come in any more.
     pub fn lock(&mut self, locked: bool) {
         self.locked = locked;
     }
-
-    /// Ends the room. Everybody in it is told why; nobody comes in any more.
-    pub fn close(&mut self, goodbye: Goodbye, out: &mut impl Outlet) {
-        for client in self.by_client.keys().chain(self.spectators.keys()) {
-            out.dismiss(*client, Some(goodbye.clone()));
-        }
-        self.by_client.clear();
-        self.spectators.clear();
-        self.closed = Some(goodbye);
-    }
-
-    /// Takes a player out of the game, and off its seat.
-    pub(super) fn vacate(&mut self, id: PlayerId, why: Leave) {
-        // Only of somebody lost is a seat kept.
-        let _ = self.call(|game, cx| game.leave(cx, id, why));
-        self.clear_seat(id, why);
-    }
-
-    fn clear_seat(&mut self, id: PlayerId, why: Leave) {
-        let Some(seat) = self.seats.remove(&id) else {
-            return;
-        };
-        self.past_intake = self.past_intake.plus(seat.intake.counters());
-        self.free.push_back(id);
-        self.news.push(News::Left(id, why));
-        if seat.who.bot {
-            return;
-        }
-        self.tokens.remove(&seat.token);
-        if let Some(client) = seat.client() {
-            self.by_client.remove(&client.id);
-        }
-        self.counters.left += 1;
-        self.counters.expired += u64::from(why == Leave::Expired);
-        self.counters.kicked += u64::from(why == Leave::Kicked);
-        self.fill_with_bots();
-    }
-
-    /// Frees the seats that were not claimed in time.
-    pub(super) fn expire(&mut self, now: Duration) {
-        self.reserved.retain(|_, until| *until > now);
-        let late = |presence: &Presence| matches!(presence, Presence::Away(until) if *until <= now);
-        let expired = self.seats.iter().filter(|(_, seat)| late(&seat.presence));
-        let expired: Vec<PlayerId> = expired.map(|(id, _)| *id).collect();
-        for id in expired {
-            self.vacate(id, Leave::Expired);
-        }
-    }
-
-    /// Notices those whose leaving was lost on its way: no ghost outlives this.
-    pub(super) fn sweep(&mut self, now: Duration, out: &mut impl Outlet) {
-        let clients = self.by_client.keys().chain(self.spectators.keys());
-        let gone: Vec<ClientId> = clients
-            .copied()
-            .filter(|client| out.is_gone(*client))
-            .collect();
-        for client in gone {
-            self.gone(client, now, out);
-        }
-    }
-
-    fn welcome(
-        &self,
-        client: ClientId,
-        id: Option<PlayerId>,
-        resumed: bool,
-        gap: bool,
-        out: &mut impl Outlet,
-    ) {
-        let seat = id.and_then(|id| self.seats.get(&id));
-        let delayed = id.is_none();
-        let delay = self.options.spectator_delay.as_millis() as u64;
-        let welcome = Welcome {
-            room: &self.code,
-            id,
-            token: seat.map(|seat| seat.token),
-            resumed,
-            gap,
-            tick: self.next.get(),
-            tick_hz: self.options.step.hz,
-            snapshot_every: self.options.step.snapshot_every,
-            schema: self.world.layers().hash(),
-            last_event: self.events.last_id(),
-            spectator_delay_ms: if delayed { delay } else { 0 },
-            players: self.seats.keys().filter_map(|id| self.card(*id)).collect(),
-            about: self.game.about(),
-        };
-        match to_raw_value(&welcome) {
-            Ok(welcome) => out.answer(client, &welcome),
-            Err(error) => tracing::warn!(%error, "a card or the game's `about` cannot be encoded"),
-        }
-    }
-
-    fn card(&self, id: PlayerId) -> Option<Card<'_, impl Serialize>> {
-        let seat = self.seats.get(&id)?;
-        Some(Card {
-            id,
-            who: &seat.who,
-            away: matches!(seat.presence, Presence::Away(_)),
-            card: self.game.card(id),
-        })
-    }
-
-    /// Tells everybody what is new about the seats.
-    pub(super) fn tell_news(&mut self, news: &News, now: Duration, out: &mut impl Outlet) {
-        #[derive(Serialize)]
-        struct Left {
-            id: PlayerId,
-            why: Leave,
-        }
-        let told = match *news {
-            // It may have left since.
-            News::Card(id) => match self.card(id) {
-                None => return,
-                Some(card) => ("player", to_raw_value(&card)),
-            },
-            News::Left(id, why) => ("left", to_raw_value(&Left { id, why })),
-        };
-        match told {
-            (name, Ok(argument)) => self.tell_all(name, &argument, Urgency::Reliable, now, out),
-            (_, Err(error)) => tracing::warn!(%error, "a player's card cannot be encoded"),
-        }
-    }
 }
 
 /// A name as others may see it: no control characters, no runs of blanks, not too long, not empty.
-pub(super) fn tidy_name(name: &str) -> String {
+fn tidy_name(name: &str) -> String {
     let words: Vec<&str> = name
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|w| !w.is_empty())
@@ -497,5 +283,17 @@ pub(super) fn tidy_name(name: &str) -> String {
         "nobody".to_owned()
     } else {
         name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tidy_name;
+
+    #[test]
+    fn names_are_made_fit_to_be_seen() {
+        assert_eq!(tidy_name("  a \n\t b\u{7} "), "a b");
+        assert_eq!(tidy_name("\u{0}"), "nobody");
+        assert_eq!(tidy_name(&"ä".repeat(50)).chars().count(), 20);
     }
 }

@@ -5,14 +5,9 @@ use std::time::Duration;
 use ringside_netcode::link::LinkConfig;
 
 use super::{
-    test_world::{Net, Pebble, entry, options},
+    test_world::{A, B, C, MS, Net, Pebble, entry, options},
     *,
 };
-
-const MS: Duration = Duration::from_millis(1);
-const A: ClientId = ClientId(1);
-const B: ClientId = ClientId(2);
-const C: ClientId = ClientId(3);
 
 fn room() -> (Room<Pebble>, Net) {
     let options = RoomOptions {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use ringside_netcode::{
-    link::LinkConfig,
     replay::RecorderConfig,
     snapshot::{Delivery, ViewerConfig},
     tick::StepConfig,
@@ -120,13 +119,4 @@ impl RoomOptions {
             bytes_max: REPLAY_BYTES_PER_SECOND * (kept.as_secs() as usize + 1),
         })
     }
-}
-
-/// A bad network for one client, both ways.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Weather {
-    /// From the room to the client.
-    pub down: LinkConfig,
-    /// From the client to the room.
-    pub up: LinkConfig,
 }

@@ -63,7 +63,7 @@ pub enum Urgency {
 /// Why the room has nothing more to do with a client, as the client is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Goodbye {
-    /// A word that does not change: `kicked`, `closed`, `replaced`, `crashed`, `left`.
+    /// A word that does not change: `kicked`, `closed`, `replaced`, `crashed`, `over`.
     pub code: &'static str,
     /// For people.
     pub reason: String,

@@ -80,14 +80,9 @@ impl<G: Game> Room<G> {
 mod tests {
     use super::*;
     use crate::room::{
-        ClientId, Entry, RoomCounters,
-        test_world::{Net, Pebble, entry, options, push},
+        Entry, RoomCounters,
+        test_world::{A, B, C, MS, Net, Pebble, entry, options, push},
     };
-
-    const MS: Duration = Duration::from_millis(1);
-    const A: ClientId = ClientId(1);
-    const B: ClientId = ClientId(2);
-    const C: ClientId = ClientId(3);
 
     /// Two seconds of two players who push, recorded; and what a spectator saw of the second one at the end.
     fn recorded() -> (Vec<u8>, u32) {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::{
-    Client, ClientId, Goodbye, Outlet, Room, To, Urgency,
-    client::Parcel,
-    entry::News,
+    ClientId, Goodbye, Outlet, Room, To, Urgency,
     events::{Event, For},
+    news::News,
+    weather::through_weather,
 };
 use crate::{
     cx::{Audience, Emitted, Order},
@@ -168,21 +168,4 @@ impl<G: Game> Room<G> {
             self.counters.event_sends += reached;
         }
     }
-}
-
-/// Puts an event on a client's modelled network, if it has one.
-fn through_weather(
-    client: &mut Client,
-    name: &'static str,
-    argument: &RawValue,
-    now: Duration,
-) -> bool {
-    let Some(links) = &mut client.links else {
-        return false;
-    };
-    let len = argument.get().len();
-    links
-        .down
-        .send(now, Parcel::Event(name, argument.to_owned()), len);
-    true
 }

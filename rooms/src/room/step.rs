@@ -8,10 +8,7 @@ use ringside_netcode::{
     tick::Step,
 };
 
-use super::{
-    ClientId, Outlet, Presence, Room, RoomCounters,
-    client::{Client, Parcel, Posted},
-};
+use super::{ClientId, Outlet, Presence, Room, RoomCounters, client::Client, weather::Parcel};
 use crate::{
     cx::Cx,
     game::{Game, Subscriber},
@@ -19,8 +16,6 @@ use crate::{
 
 /// Every so many ticks a room looks for clients that are gone: about a second.
 const SWEEP_TICKS: u32 = 64;
-/// Bytes of an answer with the time.
-const TIME_BYTES: usize = 32;
 
 impl<G: Game> Room<G> {
     /// One step of the game at `now`, and the snapshot when one is due.
@@ -131,44 +126,6 @@ impl<G: Game> Room<G> {
             self.world.recycle(used);
         }
         self.frames = frames;
-    }
-
-    /// Everybody who is connected.
-    fn clients_mut(&mut self) -> impl Iterator<Item = &mut Client> {
-        let players = self.seats.values_mut().filter_map(super::Seat::client_mut);
-        let watching = self.spectators.values_mut();
-        players.chain(watching.map(|spectator| &mut spectator.client))
-    }
-
-    /// What has arrived through modelled networks.
-    fn weather_up(&mut self, now: Duration, out: &mut impl Outlet) {
-        let mut arrived = Vec::new();
-        for client in self.clients_mut() {
-            let Some(links) = &mut client.links else {
-                continue;
-            };
-            while let Some(packet) = links.up.receive(now) {
-                arrived.push((client.id, packet));
-            }
-        }
-        for (client, posted) in arrived {
-            match posted {
-                Posted::Packet(packet) => self.read_packet(client, &packet, now, out),
-                Posted::AskTime => {
-                    if let Some(links) = self.client_mut(client).and_then(|it| it.links.as_mut()) {
-                        links.down.send(now, Parcel::Time(now), TIME_BYTES);
-                    }
-                }
-            }
-        }
-    }
-
-    fn weather_down(&mut self, now: Duration, out: &mut impl Outlet) {
-        for client in self.clients_mut() {
-            if let Some(links) = &mut client.links {
-                links.deliver(client.id, now, out);
-            }
-        }
     }
 }
 
