@@ -1,4 +1,8 @@
 //! What a room thread does between steps, four times a second: lobbies, saving, reports, and the balance.
+//!
+//! Once a second a thread that is busy looks for one that is less so and hands it a room, so that the two come nearer
+//! each other; for a moment after that a shard may get what the room sends by two lanes, which clients put in order by
+//! the numbers of frames and events.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -7,11 +11,12 @@ use ringside_netcode::tick::Histogram;
 
 use super::{
     RoomInfo, RoomReport,
-    office::{Letter, What},
-    worker::{CHORES_EVERY, Hosting, Worker},
+    worker::{Hosting, Worker},
 };
 use crate::server::Directory;
 
+/// How often a thread tells lobbies, saves, and looks for rooms that nobody is in.
+const CHORES_EVERY: Duration = Duration::from_millis(250);
 /// Chores between two reports and looks at the balance.
 const CHORES_A_REPORT: u32 = 4;
 /// A thread this busy (in 1/1000) hands rooms over, if another is less busy by at least the margin.
@@ -118,35 +123,5 @@ impl Worker {
             self.office.desks[other].load.lock().busy += cost;
             self.hand_over(id, other);
         }
-    }
-
-    /// Gives a room to another thread, between two of its steps.
-    pub(super) fn hand_over(&mut self, id: u64, other: usize) {
-        if other == self.number || other >= self.office.desks.len() {
-            return;
-        }
-        let schedule = self.rota.remove(id);
-        let Some(mut hosting) = self.rooms.remove(&id) else {
-            return;
-        };
-        hosting.schedule = schedule;
-        tracing::info!(
-            room = hosting.address.code,
-            from = self.number,
-            to = other,
-            "a room moves"
-        );
-        // What the room has sent goes out before its new thread sends anything.
-        self.flush();
-        // Under the lock: whoever reads that the room is there posts behind it, not before it.
-        let address = hosting.address.clone();
-        let mut now = address.now.lock();
-        self.office.desks[other].mailbox.post_always(Letter {
-            room: id,
-            what: What::Adopt(Box::new(hosting)),
-        });
-        now.worker = other;
-        drop(now);
-        self.count_rooms();
     }
 }

@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-/// Letters that may wait: at 100 B each 3 MB. A thread empties it at every step, at least 60 times a second.
+/// Letters that may wait: at 64 B each 2 MB, beside what they point to. A thread empties it before every step, and four
+/// times a second at least.
 const LETTERS_MAX: usize = 32_768;
 /// Of these, inputs and the like.
 const INPUTS_MAX: usize = LETTERS_MAX - 4_096;

@@ -8,10 +8,11 @@
 //! Promises: a room is on one thread at a time; letters are obeyed in the order they were posted; a room that
 //! panics is closed, its players are told, and the other rooms of the thread do not notice. A new room
 //! goes to the thread with the least measured load; a thread that has too much hands rooms over
-//! ([`worker`]).
+//! ([`chores`]).
 
 mod chores;
 mod hosted;
+mod lifecycle;
 mod mailbox;
 mod office;
 mod packet;

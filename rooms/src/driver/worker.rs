@@ -1,10 +1,8 @@
 //! One room thread: its rooms, its letters, its publisher, and its share of the load.
 //!
 //! Promises: letters are obeyed between steps, so joins wait for at most one step of each room that is due;
-//! sends are flushed when nothing more is due, or after half a millisecond. Once a second a thread that is
-//! busy looks for one that is less so and hands it a room, so that the two come nearer each other; for a
-//! moment after that a shard may get what the room sends by two lanes, which clients put in order by the
-//! numbers of frames and events.
+//! sends are flushed when nothing more is due, or after half a millisecond. Leaves out how rooms come and go
+//! ([`lifecycle`](super::lifecycle)) and what is done between steps ([`chores`](super::chores)).
 
 use std::{
     collections::HashMap,
@@ -18,14 +16,11 @@ use ringside_gateway::{Gateway, Publisher};
 use ringside_netcode::tick::{FixedStep, Step};
 
 use super::{
-    Hosted, Letter, Office, Opening, Origin, RoomAddress, Rota, Turn, What,
-    hosted::{RoomInfo, crash},
+    Hosted, Letter, Office, RoomAddress, RoomInfo, Rota, Turn, What,
     wire::{Sockets, Wire},
 };
 use crate::server::Directory;
 
-/// How often a thread reports, tells lobbies, and looks after its rooms.
-pub(super) const CHORES_EVERY: Duration = Duration::from_millis(250);
 /// Sends wait for company no longer than this.
 const FLUSH_WITHIN: Duration = Duration::from_micros(500);
 
@@ -174,69 +169,6 @@ impl Worker {
         goes_on
     }
 
-    fn open(&mut self, opening: Opening) {
-        let Opening {
-            address,
-            members,
-            kind,
-            origin,
-        } = opening;
-        let now = self.now();
-        let code = address.code.clone();
-        let made = catch_unwind(AssertUnwindSafe(|| match origin {
-            Origin::Seed(seed) => Ok((kind.make)(&code, seed)),
-            Origin::Saved(bytes) => (kind.load)(&bytes, now),
-            Origin::Recording(bytes) => (kind.play)(&code, &bytes),
-        }));
-        let room = match made {
-            Ok(Ok(room)) => room,
-            Ok(Err(error)) => {
-                tracing::error!(room = code, %error, "a room cannot be opened from what was saved");
-                return self.directory.forget(&address);
-            }
-            Err(_) => {
-                tracing::error!(room = code, "the game panicked when its room was made");
-                return self.directory.forget(&address);
-            }
-        };
-        self.adopt(Hosting {
-            address,
-            room,
-            sockets: Sockets::new(members),
-            schedule: None,
-            empty_since: None,
-            saved_at: now,
-            cost: Duration::ZERO,
-            shown: None,
-        });
-    }
-
-    fn adopt(&mut self, mut hosting: Hosting) {
-        let now = self.now();
-        let id = hosting.address.id;
-        let schedule = hosting.schedule.take().map(Ok).unwrap_or_else(|| {
-            // Rooms of one rate are spread over the tick, so that they are not all due together.
-            let period = Duration::from_secs(1) / hosting.room.step_config().hz.max(1);
-            let phase = period * (id.wrapping_mul(40_503) & 0xffff) as u32 / 0x1_0000;
-            FixedStep::new(
-                hosting.room.step_config(),
-                hosting.room.next_tick(),
-                now + phase,
-            )
-        });
-        let schedule = match schedule {
-            Ok(schedule) => schedule,
-            Err(error) => {
-                tracing::error!(room = hosting.address.code, %error, "a room cannot be run");
-                return self.directory.forget(&hosting.address);
-            }
-        };
-        self.rota.add(id, schedule);
-        self.rooms.insert(id, hosting);
-        self.count_rooms();
-        self.look_after(id);
-    }
-
     fn obey(&mut self, id: u64, mut what: What) {
         let Some(hosting) = self.rooms.get_mut(&id) else {
             return self.forward(id, what);
@@ -299,68 +231,12 @@ impl Worker {
                 if let What::Enter(entering) = what
                     && let Some(ack) = entering.ack
                 {
-                    self.directory.unbind(entering.client, id);
+                    self.directory.bindings.unbind(entering.client, id);
                     let refusal = crate::Refusal::of("no-room", "this room is not there any more");
                     let _ = self.publisher.acknowledge(ack, &(refusal,));
                 }
             }
         }
-    }
-
-    /// Keeps what others see of a room true, after anything happened to it.
-    fn look_after(&mut self, id: u64) {
-        let Some(hosting) = self.rooms.get_mut(&id) else {
-            return;
-        };
-        let Hosting {
-            address,
-            room,
-            sockets,
-            ..
-        } = hosting;
-        for client in sockets.dismissed.drain(..) {
-            self.directory.unbind(client, id);
-        }
-        let mut now = address.now.lock();
-        now.people = room.people() as u32;
-        now.spectators = room.spectators() as u32;
-        now.locked = room.is_locked();
-        drop(now);
-        if room.is_closed() {
-            self.remove(id);
-        }
-    }
-
-    /// A room whose game panicked: its players are told, and it is over.
-    fn bury(&mut self, id: u64) {
-        if let Some(hosting) = self.rooms.get_mut(&id) {
-            tracing::error!(room = hosting.address.code, "a room panicked and is closed");
-            crash(&mut Wire {
-                publisher: &mut self.publisher,
-                sockets: &mut hosting.sockets,
-            });
-            for client in hosting.sockets.dismissed.drain(..) {
-                self.directory.unbind(client, id);
-            }
-        }
-        self.remove(id);
-    }
-
-    pub(super) fn remove(&mut self, id: u64) {
-        self.rota.remove(id);
-        let Some(hosting) = self.rooms.remove(&id) else {
-            return;
-        };
-        self.directory.forget(&hosting.address);
-        if let Some(keeper) = &self.office.keeper {
-            keeper.forget(&hosting.address);
-        }
-        self.count_rooms();
-        self.tell_lobby(&hosting.address.kind, &[hosting.address.info()]);
-    }
-
-    pub(super) fn count_rooms(&self) {
-        self.office.desks[self.number].load.lock().rooms = self.rooms.len() as u32;
     }
 
     /// The server stops: what can be saved is saved.

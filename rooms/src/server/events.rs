@@ -77,7 +77,7 @@ pub(super) fn register(io: &mut Builder, running: &Running) {
         io.on(event, move |socket: &Socket, (): ()| {
             let Some(rooms) = running.get() else { return };
             let client = client_of(socket);
-            if let Some(room) = rooms.directory.room_of(client)
+            if let Some(room) = rooms.directory.bindings.room_of(client)
                 && let Some(what) = f(rooms, client, &room)
             {
                 // Full: the client asks again.
@@ -98,7 +98,7 @@ pub(super) fn register(io: &mut Builder, running: &Running) {
     io.on("i", move |socket: &Socket, Packet(bytes): Packet| {
         let Some(rooms) = to.get() else { return };
         let client = client_of(socket);
-        if let Some(room) = rooms.directory.room_of(client) {
+        if let Some(room) = rooms.directory.bindings.room_of(client) {
             let at = rooms.office.clock.now();
             // Full: the box counts it, and the next input follows.
             let _ = rooms.office.post(&room, What::Packet { client, bytes, at });
@@ -119,7 +119,10 @@ pub(super) fn register(io: &mut Builder, running: &Running) {
             let weather = request.and_then(|request| request.weather());
             if let Some(rooms) = to.get() {
                 let client = client_of(socket);
-                rooms.directory.set_weathered(client, weather.is_some());
+                rooms
+                    .directory
+                    .bindings
+                    .set_weathered(client, weather.is_some());
             }
             post(&to, socket, |client| What::Weather {
                 client,
@@ -162,7 +165,7 @@ pub(super) fn register(io: &mut Builder, running: &Running) {
     io.on_raw("clock", move |socket: &Socket, _: Args<'_>, ack| {
         let Some(rooms) = to.get() else { return };
         let (client, at) = (client_of(socket), rooms.office.clock.now());
-        match rooms.directory.room_of_weathered(client) {
+        match rooms.directory.bindings.room_of_weathered(client) {
             // What delays all else delays this, too.
             Some(room) => {
                 // Full: the client asks again.
@@ -185,7 +188,7 @@ fn post(running: &Running, socket: &Socket, what: impl FnOnce(ClientId) -> What)
         return false;
     };
     let client = client_of(socket);
-    let room = rooms.directory.room_of(client);
+    let room = rooms.directory.bindings.room_of(client);
     room.is_some_and(|room| rooms.office.post(&room, what(client)).is_ok())
 }
 
@@ -195,7 +198,7 @@ fn join(rooms: &Rooms, socket: &Socket, request: Request, ack: Option<Ack>) {
         client,
         socket: socket.clone(),
     };
-    let bound = rooms.directory.room_of(client);
+    let bound = rooms.directory.bindings.room_of(client);
     // Who is in a room and asks for none in particular means that one: a new name, say.
     let stays = bound.filter(|room| match &request.room {
         Some(code) => room.code.eq_ignore_ascii_case(code),
@@ -218,7 +221,7 @@ fn join(rooms: &Rooms, socket: &Socket, request: Request, ack: Option<Ack>) {
         }
         Err(refusal) => return answer(ack, &refusal),
     };
-    if let Some(before) = rooms.directory.bind(client, room.clone())
+    if let Some(before) = rooms.directory.bindings.bind(client, room.clone())
         && before.id != room.id
     {
         // Full: that room finds the seat's client gone when its socket ends.
@@ -248,7 +251,7 @@ fn join(rooms: &Rooms, socket: &Socket, request: Request, ack: Option<Ack>) {
             room = room.code,
             "a room's thread is too far behind to let anybody in"
         );
-        rooms.directory.unbind(client, room.id);
+        rooms.directory.bindings.unbind(client, room.id);
     }
     // It may have gone while it was being bound, before there was anything to unbind.
     if !socket.is_connected()

@@ -7,7 +7,7 @@ use std::{
 
 use ringside_gateway::Gateway;
 
-use super::{Directory, directory::Privacy};
+use super::{Directory, request::Privacy};
 use crate::{
     driver::{Office, Origin, RoomAddress, RoomInfo, RoomReport, What},
     env,

@@ -12,6 +12,7 @@
 //! | `lobby` kind → ack | client | the same, and from now on `rooms` when they change |
 //! | `weather` model | client | a bad network, where the room's options allow it |
 //! | `clock` → ack | client | the server's time in milliseconds |
+//! | `rate` n | client | one snapshot in `n` is enough |
 //! | `s` bytes | server | a snapshot frame |
 //! | `e` `[id, tick, event]` | server | an event of the game; id 0: not kept |
 //! | `player`, `left` | server | somebody came, changed or went |
@@ -28,9 +29,10 @@ mod events;
 mod handle;
 mod keeper;
 mod packet;
+mod request;
 
 pub use builder::{Kind, Server, ServerBuilder};
 pub(crate) use directory::Directory;
-pub use directory::Request;
 pub use handle::Rooms;
 pub(crate) use keeper::Keeper;
+pub use request::Request;
