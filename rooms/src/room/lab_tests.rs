@@ -73,6 +73,26 @@ fn the_time_comes_by_the_way_of_all_else() {
 }
 
 #[test]
+fn a_modelled_network_takes_nothing_of_the_game_s_luck() {
+    let (mut with, mut net) = room();
+    let (without, _) = room();
+    with.enter(A, &entry(1), MS, &mut net).unwrap();
+    for latency in [10 * MS, 20 * MS] {
+        let link = LinkConfig {
+            latency,
+            ..LinkConfig::default()
+        };
+        let weather = Weather {
+            down: link,
+            up: link,
+        };
+        with.set_weather(A, Some(weather), &mut net);
+        with.set_weather(A, None, &mut net);
+    }
+    assert_eq!(with.wishes.random.0, without.wishes.random.0);
+}
+
+#[test]
 fn those_who_are_served_worst_are_named_first() {
     let (mut room, mut net) = room();
     for (n, client) in [A, B].into_iter().enumerate() {

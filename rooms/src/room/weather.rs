@@ -83,7 +83,8 @@ impl<G: Game> Room<G> {
         out: &mut impl Outlet,
     ) {
         self.weathered |= weather.is_some();
-        let seed = self.wishes.random.next() ^ client.0;
+        // Without taking a number of the game's: what clients ask for is no part of its luck.
+        let seed = self.wishes.random.clone().next() ^ client.0;
         let delayed = self
             .spectators
             .get(&client)
