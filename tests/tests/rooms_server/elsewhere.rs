@@ -1,6 +1,15 @@
 //! Rooms that go on elsewhere: on another thread while they are played, and as a recording when they are over.
 
-use super::*;
+use std::time::Duration;
+
+use ringside_client::Transport;
+use ringside_rooms::RoomOptions;
+use serde_json::{Value, json};
+
+use crate::{
+    walk::Walk,
+    world::{Player, id, options, serve, until},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_room_moves_from_thread_to_thread_and_nobody_notices() {
