@@ -1,9 +1,9 @@
 //! The life of a shard: it serves, it drains, it ends.
 //!
 //! Draining, in order: what waits in the accept queue is taken in (closing a SO_REUSEPORT listener with
-//! clients in its queue would reset them); then the listener closes, and no request opens a session any
-//! more, on whichever connection it comes; then every session is told "the server shuts down", which
-//! clients answer by reconnecting elsewhere; then their last bytes go out.
+//! clients in its queue would reset them); then the listener closes, QUIC refuses newcomers, and nobody opens
+//! a session any more, on whichever connection it comes; then every session is told "the server shuts down",
+//! which clients answer by reconnecting elsewhere; then their last bytes go out.
 //! Promises: a peer that hangs is cut at the deadline; nobody else is.
 
 use std::{net::TcpListener, rc::Rc, time::Duration};
@@ -54,7 +54,6 @@ pub(crate) async fn live(
         Some(listener) => listener::accept(listener, serve, until).await,
         None => until.await,
     }
-    quic.turn_away();
     let now = *phase.borrow_and_update();
     if let Phase::Draining(deadline) = now {
         tokio::select! {

@@ -5,7 +5,6 @@
 //! shard. The outcomes are those of the reference (npm engine.io), unless a test says otherwise.
 
 use ringside_tests::{
-    PATIENCE,
     peer::{Frame, Http, Place, Polling, WebSocket, shard_of},
     within,
     world::World,
@@ -504,28 +503,4 @@ async fn a_candidate_that_breaks_off_or_talks_nonsense_leaves_polling_as_it_was(
     candidate.text("5").await;
     candidate.text("4echo x").await;
     assert_eq!(candidate.next_text().await, "4echo x");
-}
-
-#[tokio::test]
-async fn a_gateway_that_drains_opens_no_session_on_a_connection_that_is_kept_alive() {
-    let mut world = World::set_up(|io| {
-        io.shards(1);
-    });
-    let mut kept = Http::connect(world.at()).await;
-    Polling::open_on(&mut kept, world.at(), PATH).await;
-    // Does not answer the goodbye, so that the shard waits for it: two seconds.
-    let hangs = WebSocket::connect(world.at(), "/ws").await;
-    let (_, connection) = (world.opened().await, world.opened().await);
-    world.gateway.drain(PATIENCE);
-    assert_eq!(
-        world.closed(&connection).await,
-        "the server shuts down, please reconnect"
-    );
-    let target = format!("{PATH}?EIO=4&transport=polling");
-    kept.request("GET", &target, &[], b"").await;
-    let reply = kept.reply().await;
-    assert_eq!(reply.status, 503, "{}", reply.text());
-    assert!(reply.text().contains("shutting down"), "{}", reply.text());
-    drop(hangs);
-    world.gateway.wait();
 }

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use ringside_gateway::{
     Ack, Args, Builder, Gateway, Key, Limits, Origins, Quic as Settings, RawArgs, RawMessage,
-    Socket, Timing, Tls,
+    Socket, Timing,
 };
 use ringside_tests::{
     peer::{Identity, Open, Polling, Quic, QuicFrame},
@@ -19,8 +19,7 @@ use ringside_tests::{
 const SOCKET_IO: &str = "/socket.io/";
 
 fn quic(identity: &Identity) -> Settings {
-    let (cert, key) = (identity.cert_pem.as_bytes(), identity.key_pem.as_bytes());
-    Settings::new(Tls::pem(cert, key).expect("a certificate and its key"))
+    Settings::new(identity.server_tls())
 }
 
 fn world(identity: &Identity, set_up: impl FnOnce(&mut Builder)) -> World {

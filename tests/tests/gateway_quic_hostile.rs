@@ -9,7 +9,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use bytes::Bytes;
-use ringside_gateway::{Gateway, Limits, Quic as Settings, Socket, Timing, Tls};
+use ringside_gateway::{Gateway, Limits, Quic as Settings, Socket, Timing};
 use ringside_tests::{
     bystander::{Bystander, attackers, resident},
     peer::{Identity, NATIVE, Quic, QuicFrame, connect, quic_endpoint},
@@ -27,8 +27,7 @@ const SLACK: usize = 48 * 1024 * 1024;
 const ECHO: Duration = Duration::from_secs(2);
 
 fn settings(identity: &Identity) -> Settings {
-    let (cert, key) = (identity.cert_pem.as_bytes(), identity.key_pem.as_bytes());
-    Settings::new(Tls::pem(cert, key).expect("a certificate and its key"))
+    Settings::new(identity.server_tls())
 }
 
 fn world(identity: &Identity, limits: Limits, set: impl FnOnce(Settings) -> Settings) -> World {

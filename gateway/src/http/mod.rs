@@ -338,6 +338,10 @@ pub(crate) async fn admit<B>(
     {
         return Err(NotAdmitted::ByApplication(message));
     }
+    // The application may have taken its time to say yes.
+    if this.draining.get() {
+        return Err(NotAdmitted::Draining);
+    }
     let query = Query::parse(request.uri().query().unwrap_or_default());
     // A bare WebSocket has no query of Engine.IO's, and no revision.
     let version = match shared.allow_eio3 && endpoint.is_framed() {

@@ -45,6 +45,9 @@ pub(super) const READ: usize = 4096;
 /// The query by which a browser's page asks for datagrams.
 const DATAGRAMS: &str = "datagrams=1";
 
+/// How those are counted that come while the shard drains.
+pub(super) const DRAINING: &str = "quic.Draining";
+
 /// Why somebody gets no session: counted by `name`, and told where it can be.
 pub(super) struct Refusal {
     name: &'static str,
@@ -72,7 +75,7 @@ impl From<Misbehaviour> for Refusal {
 impl From<NotAdmitted> for Refusal {
     fn from(why: NotAdmitted) -> Self {
         match why {
-            NotAdmitted::Draining => Self::new("quic.Draining", 1012, NotAdmitted::DRAINING),
+            NotAdmitted::Draining => Self::new(DRAINING, 1012, NotAdmitted::DRAINING),
             NotAdmitted::Share => Self::new("quic.AddressShare", 4429, NotAdmitted::SHARE),
             NotAdmitted::ByApplication(reason) => Self {
                 name: "quic.NotAllowed",
@@ -327,6 +330,10 @@ async fn open_here(
     opening: Opening,
     carrier: Carrier,
 ) {
+    if this.draining.get() {
+        // It was admitted before, and its first packet comes now.
+        return refuse(&this, carrier.line, NotAdmitted::Draining.into()).await;
+    }
     let opened = this.open(
         &mut this.local.shard(),
         endpoint,

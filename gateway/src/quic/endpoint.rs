@@ -1,7 +1,8 @@
 //! The endpoints: sockets, and the loop that accepts connections.
 //!
 //! Promises: a port somebody else uses is an error; a connection in its handshake has its time, and there
-//! are only so many of them, with a Retry before there are too many; who is turned away is counted.
+//! are only so many of them, with a Retry before there are too many; who is turned away, as everybody is while
+//! the shard drains, is told so at once and counted.
 
 use std::{
     cell::Cell,
@@ -73,13 +74,6 @@ pub(crate) struct Bound {
 pub(crate) struct Serving(Option<(Endpoint, Arc<[UdpSocket]>)>);
 
 impl Serving {
-    /// Takes in nobody new.
-    pub(crate) fn turn_away(&self) {
-        if let Some((endpoint, _)) = &self.0 {
-            endpoint.set_server_config(None);
-        }
-    }
-
     /// Ends what is left, and lets the last packets out.
     pub(crate) async fn end(self) {
         let Some((endpoint, _sockets)) = self.0 else {
@@ -165,6 +159,11 @@ impl Accepting {
 
     fn judge(&self, incoming: Incoming) {
         let counts = &self.this.shared.counts;
+        if self.this.draining.get() {
+            // As a closed port of TCP's does. Were it not answered, it would wait until it gives up.
+            counts.count(accept::DRAINING);
+            return incoming.refuse();
+        }
         let half_open = self.half_open.get();
         if half_open >= self.refuse_above {
             counts.count("quic.TooManyHandshakes");

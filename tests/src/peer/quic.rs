@@ -164,6 +164,20 @@ impl Quic {
         headers: &[(&str, &str)],
     ) -> Self {
         let connection = connect(endpoint, at).await;
+        Self::page_on(endpoint, connection, target, headers).await
+    }
+
+    /// The same on a connection from this socket.
+    ///
+    /// # Panics
+    /// When the server lets it not in.
+    pub async fn page_on(
+        endpoint: &Endpoint,
+        connection: Connection,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Self {
+        let at = connection.remote_address();
         let url = format!("https://localhost:{}{target}", at.port());
         let mut request = ConnectRequest::new(url.parse::<url::Url>().expect("a URL"));
         for (name, value) in headers {

@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use ringside_gateway::Tls;
 use rustls::{ClientConfig, RootCertStore, crypto::ring::default_provider, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -36,6 +37,15 @@ impl Identity {
             key_pem: made.signing_key.serialize_pem(),
             cert_der: made.cert.der().to_vec(),
         }
+    }
+
+    /// The settings of a server of this identity.
+    ///
+    /// # Panics
+    /// When the certificate is none.
+    pub fn server_tls(&self) -> Tls {
+        let (cert, key) = (self.cert_pem.as_bytes(), self.key_pem.as_bytes());
+        Tls::pem(cert, key).expect("a certificate and its key")
     }
 
     /// The settings of a client that believes this identity alone; `protocols` are offered by ALPN.
