@@ -170,7 +170,9 @@ test("figures, split view, encodings, transports, a stall, a replay", { timeout:
     await page.click("#y-stall");
     await until(visitor, "wakes up", () => window.__glimmer.network().stalled);
     const { stalled } = await network();
-    assert.ok(stalled.seconds >= 5 && stalled.frames <= 8, JSON.stringify(stalled));
+    // A hundred were due. What is in flight is bounded by the round trip, 16 at most; fresh ones come once it is over.
+    const fresh = 20 * (stalled.seconds - 5);
+    assert.ok(stalled.seconds >= 5 && stalled.frames <= 16 + fresh, JSON.stringify(stalled));
 
     // Shattered just before and just after one asks for the last seconds: it is these that are shown.
     await page.keyboard.press("KeyN");
