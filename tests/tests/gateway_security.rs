@@ -3,8 +3,8 @@
 //! Each test names what it guards against. The oracle: the process is alive, a bystander goes on, and
 //! the attacker gets a typed refusal or close. What a codec alone must refuse is tested with the
 //! codecs (`proto/tests`); sizes and slowness in `gateway_hostile.rs`, upgrades under a false name
-//! (CVE-2023-31125) in `gateway_protocol.rs`, polling bodies (CVE-2020-36048) in
-//! `gateway_polling.rs`.
+//! (CVE-2023-31125) in `gateway_protocol/requests.rs`, polling bodies (CVE-2020-36048) in
+//! `gateway_polling/bodies.rs`.
 
 use std::{
     collections::HashSet,
