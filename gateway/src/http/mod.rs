@@ -6,9 +6,11 @@
 //! anything else       the application's pages
 //! ```
 //!
-//! Promises: hyper (or whoever the gateway is mounted into) parses, this answers; headers are bounded in number, bytes and time; a refusal
-//! says what would be accepted. After an upgrade nothing of hyper is left.
+//! Promises: hyper (or whoever the gateway is mounted into) parses, this answers; headers are bounded in number,
+//! bytes and time; a refusal says what would be accepted. After an upgrade nothing of hyper is left. Leaves out:
+//! who may open a session (`admit.rs`).
 
+mod admit;
 mod hooks;
 mod origin;
 mod pages;
@@ -30,12 +32,13 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
-    uri::Scheme,
 };
 use http_body::Body;
 use http_body_util::{BodyExt, Full, Limited};
-use ringside_proto::engineio::{HandshakeError, Query, RequestKind, Transport, Version};
+use ringside_proto::engineio::{HandshakeError, Query, RequestKind, Transport};
 
+use admit::is_secure;
+pub(crate) use admit::{Allow, NotAdmitted, admit, tell_refused};
 pub(crate) use hooks::Hooks;
 pub use hooks::{ConnectionError, Cookie, RequestHead};
 pub use origin::Origins;
@@ -45,18 +48,11 @@ pub(crate) use serve::serve;
 
 use crate::{
     endpoint::{Endpoint, Speaks},
-    session::Opening,
     shard::GatewayShard,
-    shared::Shared,
     sid::Sid,
-    socketio::Handshake,
 };
 
 pub(crate) type Answer = Response<Full<Bytes>>;
-
-/// Decides, before there is a session, who may open one.
-pub(crate) type Allow =
-    Box<dyn Fn(Arc<Handshake>) -> Pin<Box<dyn Future<Output = Result<(), String>>>> + Send + Sync>;
 
 /// The body of a request, whoever parsed it.
 pub(crate) trait RequestBody:
@@ -267,93 +263,6 @@ fn session_request<B: RequestBody>(
                 return Err(HandshakeError::BadRequest);
             }
         }
-    })
-}
-
-/// Whether a client speaks TLS, as far as is known: by the word of a trusted proxy, or with this gateway.
-fn is_secure<B>(shared: &Shared, request: &Request<B>, peer: SocketAddr) -> bool {
-    let by_proxy = shared.admission.is_secure_by_proxy(peer, request.headers());
-    by_proxy.unwrap_or_else(|| {
-        let is_named = request.uri().scheme() == Some(&Scheme::HTTPS);
-        is_named || (shared.tls.is_some() && !shared.is_mounted)
-    })
-}
-
-/// Why a request may not open a session.
-pub(crate) enum NotAdmitted {
-    /// The gateway ends its sessions, and opens no more.
-    Draining,
-    /// Its address has its share.
-    Share,
-    /// The application refuses, with these words.
-    ByApplication(String),
-}
-
-impl NotAdmitted {
-    pub(crate) const DRAINING: &str =
-        "this server is shutting down; connect again to reach another";
-    pub(crate) const SHARE: &str = "this address has as many sessions as it may; try again later";
-
-    fn answer(&self) -> Answer {
-        match self {
-            Self::Draining => plain(StatusCode::SERVICE_UNAVAILABLE, Self::DRAINING),
-            Self::Share => plain(StatusCode::TOO_MANY_REQUESTS, Self::SHARE),
-            Self::ByApplication(message) => refuse_with(HandshakeError::Forbidden, message),
-        }
-    }
-}
-
-/// Tells those who hear of refusals of one that had no answer of HTTP's.
-pub(crate) fn tell_refused(
-    shared: &Shared,
-    request: &Request<()>,
-    peer: SocketAddr,
-    error: HandshakeError,
-) {
-    let seen = shared.hooks.see(request, peer);
-    shared.hooks.tell_refused(seen, &refuse(error));
-}
-
-/// Whether a request may open a session: by where the gateway is in its life, by its address, then by the application.
-pub(crate) async fn admit<B>(
-    this: &GatewayShard,
-    endpoint: &Endpoint,
-    request: &Request<B>,
-    peer: SocketAddr,
-) -> Result<Opening, NotAdmitted> {
-    let shared = &this.shared;
-    // A connection that is kept alive may ask for as long as there is a session to wait for.
-    if this.draining.get() {
-        return Err(NotAdmitted::Draining);
-    }
-    let speaker = shared.admission.speaker(peer, request.headers());
-    let Some(admitted) = shared.admission.admit(speaker.ip(), this.now()) else {
-        tracing::debug!(%speaker, "refused: this address has its share of sessions");
-        return Err(NotAdmitted::Share);
-    };
-    let handshake = Handshake::of(request, speaker);
-    let handshake = Arc::new(handshake.secured(is_secure(shared, request, peer)));
-    if let Some(allow) = &shared.allow
-        && let Err(message) = allow(handshake.clone()).await
-    {
-        return Err(NotAdmitted::ByApplication(message));
-    }
-    // The application may have taken its time to say yes.
-    if this.draining.get() {
-        return Err(NotAdmitted::Draining);
-    }
-    let query = Query::parse(request.uri().query().unwrap_or_default());
-    // A bare WebSocket has no query of Engine.IO's, and no revision.
-    let version = match shared.allow_eio3 && endpoint.is_framed() {
-        true => query.version(),
-        false => Version::V4,
-    };
-    Ok(Opening {
-        sid: Sid::new(this.id),
-        version,
-        text_only: query.b64,
-        handshake,
-        admitted,
     })
 }
 

@@ -8,13 +8,12 @@
 //! Promises: each step has its time; a refusal says code and reason where the peer can hear it, and is
 //! counted under a name of its own.
 
-use std::{borrow::Cow, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request as Head, header::HOST};
 use quinn::{Connection, Incoming, crypto::rustls::HandshakeData};
 use ringside_proto::{
-    close::CloseReason,
     engineio::{HandshakeError, Misbehaviour, PacketKind, Transport, Version},
     webtransport::{Decoder, Opening as FirstPacket},
 };
@@ -27,6 +26,7 @@ use super::{
     carrier::{Carrier, Held, Line},
     endpoint::HalfOpen,
     read,
+    refusal::Refusal,
 };
 use crate::{
     endpoint::Endpoint,
@@ -45,55 +45,6 @@ pub(super) const READ: usize = 4096;
 /// The query by which a browser's page asks for datagrams.
 const DATAGRAMS: &str = "datagrams=1";
 
-/// How those are counted that come while the shard drains.
-pub(super) const DRAINING: &str = "quic.Draining";
-
-/// Why somebody gets no session: counted by `name`, and told where it can be.
-pub(super) struct Refusal {
-    name: &'static str,
-    code: u16,
-    reason: Cow<'static, str>,
-}
-
-impl Refusal {
-    const fn new(name: &'static str, code: u16, reason: &'static str) -> Self {
-        Self {
-            name,
-            code,
-            reason: Cow::Borrowed(reason),
-        }
-    }
-}
-
-impl From<Misbehaviour> for Refusal {
-    fn from(why: Misbehaviour) -> Self {
-        let entry = CloseReason::EngineIo(why).entry();
-        Self::new(entry.name, entry.code.0, entry.sentence)
-    }
-}
-
-impl From<NotAdmitted> for Refusal {
-    fn from(why: NotAdmitted) -> Self {
-        match why {
-            NotAdmitted::Draining => Self::new(DRAINING, 1012, NotAdmitted::DRAINING),
-            NotAdmitted::Share => Self::new("quic.AddressShare", 4429, NotAdmitted::SHARE),
-            NotAdmitted::ByApplication(reason) => Self {
-                name: "quic.NotAllowed",
-                code: 4403,
-                reason: reason.into(),
-            },
-        }
-    }
-}
-
-const HANDSHAKE: Refusal = Refusal::new("quic.Handshake", 1002, "the handshake failed");
-const NO_REQUEST: Refusal = Refusal::new("quic.NoRequest", 1002, "WebTransport was not asked for");
-const NOT_FOUND: Refusal = Refusal::new("quic.NotFound", 4404, "nothing answers at this path");
-const ORIGIN: Refusal = Refusal::new("quic.Origin", 4403, "pages of this origin may not connect");
-const FULL: Refusal = Refusal::new("quic.Full", 1013, "this shard holds all connections it can");
-const NO_PACKET: Refusal = Refusal::new("quic.NoFirstPacket", 1002, "no first packet came in time");
-const NO_SESSION: Refusal = Refusal::new("quic.UnknownSid", 4404, "there is no such session");
-
 /// Sees one connection through to its session, which begins on the shard `home` if it is new, or out.
 pub(super) async fn welcome(
     this: Rc<GatewayShard>,
@@ -104,7 +55,7 @@ pub(super) async fn welcome(
     let patience = Duration::from_millis(this.shared.limits.handshake_ms);
     let shaken = timeout(patience, shake_hands(&this, incoming)).await;
     drop(half_open);
-    let (line, judged) = match shaken.unwrap_or(Err(HANDSHAKE)) {
+    let (line, judged) = match shaken.unwrap_or(Err(Refusal::HANDSHAKE)) {
         Ok(shaken) => shaken,
         // There is nothing yet by which it could be told.
         Err(why) => return this.shared.counts.count(why.name),
@@ -116,7 +67,7 @@ pub(super) async fn welcome(
     let patience = Duration::from_millis(this.shared.timing.upgrade_timeout.into());
     let first = timeout(patience, First::read(&line.session)).await;
     let Ok(Some(first)) = first else {
-        return refuse(&this, line, NO_PACKET).await;
+        return refuse(&this, line, Refusal::NO_PACKET).await;
     };
     match first.asks {
         Ok(FirstPacket::Fresh) => {
@@ -146,8 +97,8 @@ async fn shake_hands(
     incoming: Incoming,
 ) -> Result<(Line, Judged), Refusal> {
     let peer = incoming.remote_address();
-    let connecting = incoming.accept().map_err(|_| HANDSHAKE)?;
-    let connection = connecting.await.map_err(|_| HANDSHAKE)?;
+    let connecting = incoming.accept().map_err(|_| Refusal::HANDSHAKE)?;
+    let connection = connecting.await.map_err(|_| Refusal::HANDSHAKE)?;
     let held = Held(connection.clone());
     let data = connection.handshake_data();
     let data = data.and_then(|data| data.downcast::<HandshakeData>().ok());
@@ -174,7 +125,7 @@ async fn native(
     let head = Head::builder().uri(uri).header(HOST, host);
     let judged = match head.body(()) {
         Ok(head) => admitted(this, endpoint, &head, peer).await,
-        Err(_) => Err(NO_REQUEST),
+        Err(_) => Err(Refusal::NO_REQUEST),
     };
     let session = Session::raw(connection);
     (Line::new(session, true, held), judged)
@@ -187,15 +138,17 @@ async fn browser(
     held: Held,
     peer: SocketAddr,
 ) -> Result<(Line, Judged), Refusal> {
-    let request = Request::accept(connection).await.map_err(|_| NO_REQUEST)?;
-    let head = head_of(&request).ok_or(NO_REQUEST)?;
+    let request = Request::accept(connection)
+        .await
+        .map_err(|_| Refusal::NO_REQUEST)?;
+    let head = head_of(&request).ok_or(Refusal::NO_REQUEST)?;
     let wants_datagrams = head
         .uri()
         .query()
         .is_some_and(|query| query.split('&').any(|pair| pair == DATAGRAMS));
     let judged = judge(this, &head, peer).await;
     // It is let in to be told why not: a refusal of HTTP's shows its page nothing.
-    let session = request.ok().await.map_err(|_| NO_REQUEST)?;
+    let session = request.ok().await.map_err(|_| Refusal::NO_REQUEST)?;
     Ok((Line::new(session, wants_datagrams, held), judged))
 }
 
@@ -223,18 +176,18 @@ fn host_of(url: &url::Url) -> Option<String> {
 async fn judge(this: &Rc<GatewayShard>, head: &Head<()>, peer: SocketAddr) -> Judged {
     let shared = &this.shared;
     if head.headers().len() > shared.limits.headers {
-        return Err(NO_REQUEST);
+        return Err(Refusal::NO_REQUEST);
     }
     if shared.origins.judge(head.headers()).is_err() {
         tell_refused(shared, head, peer, HandshakeError::Forbidden);
-        return Err(ORIGIN);
+        return Err(Refusal::ORIGIN);
     }
     let path = head.uri().path();
     let mut endpoints = shared.endpoints.iter().filter(|it| it.is_framed());
     let endpoint = endpoints.find(|it| it.matches(path) == Some(""));
     match endpoint {
         Some(endpoint) => admitted(this, endpoint.clone(), head, peer).await,
-        None => Err(NOT_FOUND),
+        None => Err(Refusal::NOT_FOUND),
     }
 }
 
@@ -332,7 +285,7 @@ async fn open_here(
 ) {
     if this.draining.get() {
         // It was admitted before, and its first packet comes now.
-        return refuse(&this, carrier.line, NotAdmitted::Draining.into()).await;
+        return refuse(&this, carrier.line, Refusal::DRAINING).await;
     }
     let opened = this.open(
         &mut this.local.shard(),
@@ -341,7 +294,7 @@ async fn open_here(
         opening,
     );
     let Some((conn, text)) = opened else {
-        return refuse(&this, carrier.line, FULL).await;
+        return refuse(&this, carrier.line, Refusal::FULL).await;
     };
     read::start(&this, &mut this.local.shard(), conn, carrier);
     this.send_packet(conn, PacketKind::Open, &text);
@@ -355,7 +308,7 @@ async fn open_here(
 async fn offer(this: &Rc<GatewayShard>, sid: &str, carrier: Carrier) {
     let sid = Sid::parse(sid).filter(|sid| sid.shard() < this.shared.core.shards());
     let Some(sid) = sid else {
-        return refuse(this, carrier.line, NO_SESSION).await;
+        return refuse(this, carrier.line, Refusal::NO_SESSION).await;
     };
     match this.ask(sid.shard(), OfferLine { sid }).await {
         Some(Ok(conn)) if conn.shard() == this.id => candidate::adopt(this, conn, carrier),
@@ -366,7 +319,7 @@ async fn offer(this: &Rc<GatewayShard>, sid: &str, carrier: Carrier) {
             });
         }
         Some(Err(Some(misbehaviour))) => refuse(this, carrier.line, misbehaviour.into()).await,
-        Some(Err(None)) => refuse(this, carrier.line, NO_SESSION).await,
-        None => refuse(this, carrier.line, FULL).await,
+        Some(Err(None)) => refuse(this, carrier.line, Refusal::NO_SESSION).await,
+        None => refuse(this, carrier.line, Refusal::FULL).await,
     }
 }

@@ -18,6 +18,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{
     Quic, accept,
+    refusal::Refusal,
     steer::{self, Steering},
 };
 use crate::shard::GatewayShard;
@@ -161,7 +162,7 @@ impl Accepting {
         let counts = &self.this.shared.counts;
         if self.this.draining.get() {
             // As a closed port of TCP's does. Were it not answered, it would wait until it gives up.
-            counts.count(accept::DRAINING);
+            counts.count(Refusal::DRAINING.name);
             return incoming.refuse();
         }
         let half_open = self.half_open.get();

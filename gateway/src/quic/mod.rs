@@ -35,6 +35,7 @@ mod carrier;
 mod datagram;
 mod endpoint;
 mod read;
+mod refusal;
 mod settings;
 mod sink;
 mod steer;
