@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use ringside_gateway::{Connection, EmitError, RawMessage, Tls};
+use ringside_gateway::{Connection, EmitError, RawMessage};
 use ringside_tests::{
     peer::{Http, Identity, Open, WebSocket},
     world::{Event, World},
@@ -233,10 +233,8 @@ async fn nothing_is_lost_or_doubled_across_upgrades() {
 #[tokio::test]
 async fn nor_with_tls() {
     let identity = Identity::new();
-    let (cert, key) = (identity.cert_pem.as_bytes(), identity.key_pem.as_bytes());
-    let tls = Tls::pem(cert, key).expect("a certificate");
     let world = World::set_up(|io| {
-        io.tls(tls);
+        io.tls(identity.server_tls());
     });
     settle(sessions().div_ceil(10), world, Some(identity)).await;
 }

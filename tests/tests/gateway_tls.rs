@@ -13,14 +13,9 @@ use ringside_tests::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-fn tls(identity: &Identity) -> Tls {
-    let (cert, key) = (identity.cert_pem.as_bytes(), identity.key_pem.as_bytes());
-    Tls::pem(cert, key).expect("a certificate and its key")
-}
-
 fn world(identity: &Identity, limits: Limits) -> World {
     World::set_up(|io| {
-        io.tls(tls(identity)).limits(limits);
+        io.tls(identity.server_tls()).limits(limits);
     })
 }
 

@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use ringside_gateway::{Gateway, Quic as QuicSettings, Socket, Tls};
+use ringside_gateway::{Gateway, Quic as QuicSettings, Socket};
 use ringside_tests::peer::{Identity, Quic, shard_of};
 use tokio::task::JoinSet;
 
@@ -30,11 +30,12 @@ fn sid(open: &str) -> &str {
 #[tokio::test]
 async fn forty_of_forty_native_clients_survive_a_change_of_address() {
     let identity = Arc::new(Identity::new());
-    let tls = Tls::pem(identity.cert_pem.as_bytes(), identity.key_pem.as_bytes()).expect("a pair");
     let left = Arc::new(AtomicUsize::new(0));
     let counting = left.clone();
     let mut io = Gateway::builder();
-    io.shards(SHARDS).pinned(false).quic(QuicSettings::new(tls));
+    io.shards(SHARDS)
+        .pinned(false)
+        .quic(QuicSettings::new(identity.server_tls()));
     io.on("echo", |_: &Socket, n: usize| n);
     io.on_disconnect(move |_, _| {
         counting.fetch_add(1, Relaxed);

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use ringside_client::{
     ConnectionError, Manager, Options, Reason, Socket, Stage, Transport, io, trust_hashes,
 };
-use ringside_gateway::{Gateway, Limits, Quic, Recovery, Tls};
+use ringside_gateway::{Gateway, Limits, Quic, Recovery};
 use ringside_tests::{peer::Identity, within};
 use tokio::{sync::Notify, time::timeout};
 
@@ -26,9 +26,7 @@ fn quic_gateway(identity: &Identity, port: u16, shards: usize) -> Gateway {
         .pinned(false)
         .limits(Limits::unlimited())
         .recovery(Recovery::default())
-        .quic(Quic::new(
-            Tls::pem(identity.cert_pem.as_bytes(), identity.key_pem.as_bytes()).expect("a pair"),
-        ));
+        .quic(Quic::new(identity.server_tls()));
     io.on(
         "echo",
         |_: &ringside_gateway::Socket, value: serde_json::Value| value,
