@@ -15,6 +15,8 @@ mod namespaces;
 mod packets;
 #[path = "gateway_api/recovery.rs"]
 mod recovery;
+#[path = "gateway_api/returning.rs"]
+mod returning;
 #[path = "gateway_api/selectors.rs"]
 mod selectors;
 #[path = "gateway_api/sockets.rs"]
