@@ -4,7 +4,11 @@
 //! each other; for a moment after that a shard may get what the room sends by two lanes, which clients put in order by
 //! the numbers of frames and events.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use ringside_gateway::Class;
 use ringside_netcode::tick::Histogram;
@@ -40,7 +44,7 @@ impl Worker {
         self.chores_at = now + CHORES_EVERY;
         self.chores += 1;
         let mut changes: HashMap<String, Vec<RoomInfo>> = HashMap::new();
-        let mut empty = Vec::new();
+        let (mut empty, mut broken) = (Vec::new(), Vec::new());
         for (id, hosting) in &mut self.rooms {
             let Hosting { address, room, .. } = hosting;
             let deserted =
@@ -58,10 +62,15 @@ impl Worker {
             }
             if let Some(keeper) = &self.office.keeper
                 && now - hosting.saved_at >= room.save_every()
-                && let Some(bytes) = room.save()
             {
-                hosting.saved_at = now;
-                keeper.keep(address, bytes);
+                match catch_unwind(AssertUnwindSafe(|| room.save())) {
+                    Ok(None) => {}
+                    Ok(Some(bytes)) => {
+                        hosting.saved_at = now;
+                        keeper.keep(address, bytes);
+                    }
+                    Err(_) => broken.push(*id),
+                }
             }
         }
         for (kind, changes) in changes {
@@ -69,6 +78,9 @@ impl Worker {
         }
         for id in empty {
             self.remove(id);
+        }
+        for id in broken {
+            self.bury(id);
         }
         if self.chores.is_multiple_of(CHORES_A_REPORT) {
             self.report(now);

@@ -161,7 +161,9 @@ impl Worker {
             keeper.forget(&hosting.address);
         }
         self.count_rooms();
-        self.tell_lobby(&hosting.address.kind, &[hosting.address.info()]);
+        if !hosting.address.private {
+            self.tell_lobby(&hosting.address.kind, &[hosting.address.info()]);
+        }
     }
 
     fn count_rooms(&self) {

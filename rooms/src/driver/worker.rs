@@ -242,8 +242,16 @@ impl Worker {
     /// The server stops: what can be saved is saved.
     fn end(&mut self) {
         for hosting in self.rooms.values() {
-            if let (Some(keeper), Some(bytes)) = (&self.office.keeper, hosting.room.save()) {
-                keeper.keep_at_last(&hosting.address, bytes);
+            let Some(keeper) = &self.office.keeper else {
+                break;
+            };
+            match catch_unwind(AssertUnwindSafe(|| hosting.room.save())) {
+                Ok(None) => {}
+                Ok(Some(bytes)) => keeper.keep_at_last(&hosting.address, bytes),
+                Err(_) => tracing::error!(
+                    room = hosting.address.code,
+                    "a room panicked when it was saved at the end"
+                ),
             }
         }
         self.publisher.flush();

@@ -46,7 +46,8 @@ impl Rooms {
     /// Opens a room as it was saved.
     ///
     /// # Errors
-    /// No such kind, or too many rooms. Bytes that are no room are logged, and the room ends at once.
+    /// No such kind, a room with this code, or too many rooms. Bytes that are no room are logged, and the room ends
+    /// at once.
     pub fn restore(
         &self,
         kind: &str,

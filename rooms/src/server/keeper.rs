@@ -1,6 +1,6 @@
 //! The keeper: writes saved rooms to a folder, beside the game threads.
 //!
-//! One file a room, `KIND.CODE.room`, replaced as a whole (written aside, then renamed), so that a crash
+//! One file a room, `KIND.CODE.PRIVACY.room`, replaced as a whole (written aside, then renamed), so that a crash
 //! leaves the last whole one. Promises: a game thread never waits for a disk; a room that is over leaves no
 //! file; at the end everything still to be written is written.
 

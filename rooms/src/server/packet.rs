@@ -5,6 +5,7 @@
 //! is no packet: the room counts it as such.
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
+use ringside_netcode::{input::PACKET_INPUTS_MAX, schema::FIELDS_MAX};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, Visitor},
@@ -18,6 +19,10 @@ pub(super) struct Packet(pub(super) PacketBytes);
 
 /// Bytes of a packet that is read without taking memory: eight inputs of 40 bits.
 const USUAL_MAX: usize = 60;
+
+/// Bytes of the largest packet there can be: as many inputs as fit, of as many fields as one has, at four bytes each, and
+/// far more than is around them. What is longer is no packet, and is not kept until its room has looked at it.
+const PACKET_BYTES_MAX: usize = PACKET_INPUTS_MAX * FIELDS_MAX * 4 + 64;
 
 impl<'de> Deserialize<'de> for Packet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -41,6 +46,8 @@ impl Visitor<'_> for PacketVisitor {
             usual = [0; USUAL_MAX];
             let len = BASE64_STANDARD_NO_PAD.decode_slice(text, &mut usual);
             len.ok().and_then(|len| usual.get(..len))
+        } else if text.len() / 4 * 3 > PACKET_BYTES_MAX {
+            None
         } else {
             long = BASE64_STANDARD_NO_PAD.decode(text);
             long.as_deref().ok()
@@ -49,7 +56,8 @@ impl Visitor<'_> for PacketVisitor {
     }
 
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Packet, E> {
-        Ok(Packet(bytes.into()))
+        let fits = bytes.len() <= PACKET_BYTES_MAX;
+        Ok(Packet(if fits { bytes } else { &[] }.into()))
     }
 }
 
@@ -64,6 +72,20 @@ mod tests {
         let args = format!("[{json}]");
         let packet: Packet = Args::new(&args, false, attachments).parse().ok()?;
         Some(packet.0.as_ref().to_vec())
+    }
+
+    #[test]
+    fn what_is_longer_than_any_packet_is_not_kept() {
+        for (len, kept) in [
+            (PACKET_BYTES_MAX, PACKET_BYTES_MAX),
+            (PACKET_BYTES_MAX + 3, 0),
+        ] {
+            let bytes = vec![7; len];
+            let text = format!("{:?}", BASE64_STANDARD_NO_PAD.encode(&bytes));
+            assert_eq!(read(&text, &[]).unwrap().len(), kept);
+            let attached = r#"{"_placeholder":true,"num":0}"#;
+            assert_eq!(read(attached, &[bytes.into()]).unwrap().len(), kept);
+        }
     }
 
     #[test]

@@ -55,6 +55,19 @@ async fn rooms_are_found_by_chance_by_code_and_in_a_lobby() {
         a.heard("bye").iter().any(|bye| bye["reason"] == "enough")
     })
     .await;
+
+    let hidden = private["room"].as_str().unwrap();
+    for room in [hidden, public] {
+        rooms.close(room, "for today").unwrap();
+        until("it is over", || rooms.report(room).is_err()).await;
+    }
+    until("the lobby hears of the public room's end alone", || {
+        let told = lobby.heard("rooms");
+        let mut all = told.iter().flat_map(|list| list.as_array().unwrap());
+        assert!(all.clone().all(|room| room["room"] == first["room"]));
+        all.any(|room| room["closed"] == true)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -32,6 +32,51 @@ async fn a_room_that_panics_ends_with_a_reason_and_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_game_that_panics_when_it_is_saved_takes_no_other_room_along() {
+    let folder = std::env::temp_dir().join(format!("ringside-saving-{}", std::process::id()));
+    let server = serve(options(), Some(&folder));
+    let new = || Player::new(&server, Transport::WebSocket);
+    // Two on each thread, of which one falls.
+    let players = [new(), new(), new(), new()];
+    let mut welcomes = Vec::new();
+    for player in &players {
+        welcomes.push(player.join(json!({ "create": "public" })).await);
+    }
+    for doomed in &players[..2] {
+        let word = "fall over when saved";
+        doomed.socket.emit("say", &(word,)).unwrap();
+        until("it is told", || {
+            doomed
+                .heard("bye")
+                .iter()
+                .any(|bye| bye["code"] == "crashed")
+        })
+        .await;
+    }
+    for (player, welcome) in players.iter().zip(&welcomes).skip(2) {
+        let before = player.ticks(id(welcome));
+        until("others play on", || player.ticks(id(welcome)) > before + 30).await;
+    }
+    drop(server);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_saved_room_is_restored_once() {
+    let server = serve(options(), None);
+    let rooms = server.rooms();
+    let code = rooms.open("walk", false).unwrap();
+    let saved = rooms.save(&code).unwrap().expect("walks save");
+    let again = || rooms.restore("walk", &code, true, saved.clone());
+    assert_eq!(again().unwrap_err().code, "taken");
+    rooms.close(&code, "to be restored").unwrap();
+    until("it is over", || rooms.report(&code).is_err()).await;
+    again().unwrap();
+    assert_eq!(again().unwrap_err().code, "taken");
+    assert_eq!(rooms.list().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn players_resume_their_seats_after_the_server_is_killed() {
     let folder = std::env::temp_dir().join(format!("ringside-rooms-{}", std::process::id()));
     let (kept, at_death) = (folder.join("kept"), folder.join("at-death"));

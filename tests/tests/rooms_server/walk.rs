@@ -31,11 +31,12 @@ pub(crate) struct Walker {
     pub(crate) ticks: u32,
 }
 
-/// A game that counts the ticks of each of its players, and falls over when told to.
+/// A game that counts the ticks of each of its players, and falls over when told to, or when it is saved next.
 pub(crate) struct Walk {
     layers: Layers,
     pub(crate) walkers: LayerId<Walker>,
     ticks: BTreeMap<PlayerId, u32>,
+    falls_when_saved: bool,
 }
 
 impl Walk {
@@ -47,6 +48,7 @@ impl Walk {
             layers,
             walkers,
             ticks,
+            falls_when_saved: false,
         }
     }
 }
@@ -92,10 +94,12 @@ impl Game for Walk {
 
     fn message(&mut self, cx: &mut Cx<'_, Self>, _: PlayerId, message: &RawValue) {
         assert_ne!(message.get(), "\"fall over\"", "it was told to");
+        self.falls_when_saved |= message.get() == "\"fall over when saved\"";
         cx.emit(Audience::All, &message.get().to_owned());
     }
 
     fn save(&self) -> Option<Vec<u8>> {
+        assert!(!self.falls_when_saved, "it was told to");
         serde_json::to_vec(&self.ticks.iter().collect::<Vec<_>>()).ok()
     }
 

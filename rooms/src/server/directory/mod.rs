@@ -93,6 +93,12 @@ impl Directory {
             ));
         }
         let (code, origin) = saved.unwrap_or_else(|| (None, Origin::Seed(env::number())));
+        if code
+            .as_ref()
+            .is_some_and(|code| rooms.by_code.contains_key(code))
+        {
+            return Err(Refusal::of("taken", "there is a room with this code"));
+        }
         let code = code.unwrap_or_else(|| {
             let mut code = random_code();
             while rooms.by_code.contains_key(&code) {
