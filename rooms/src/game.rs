@@ -72,6 +72,11 @@ impl Refusal {
         Self::of("game", error)
     }
 
+    /// Of a room whose thread takes no more letters now.
+    pub(crate) fn too_far_behind() -> Self {
+        Self::of("busy", "the room's thread is too far behind")
+    }
+
     pub(crate) fn of(code: &'static str, error: impl Into<String>) -> Self {
         Self {
             code,

@@ -8,6 +8,8 @@
 mod elsewhere;
 #[path = "rooms_server/matchmaking.rs"]
 mod matchmaking;
+#[path = "rooms_server/overload.rs"]
+mod overload;
 #[path = "rooms_server/small_rooms.rs"]
 mod small_rooms;
 #[path = "rooms_server/survival.rs"]

@@ -123,6 +123,12 @@ impl RoomAddress {
         self.seats.saturating_sub(now.people + now.promised)
     }
 
+    /// Who was on the way has come, or does not.
+    pub(crate) fn unpromise(&self) {
+        let mut now = self.now.lock();
+        now.promised = now.promised.saturating_sub(1);
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         let now = self.now.get();
         !now.locked && !now.closed

@@ -28,9 +28,9 @@ struct Inside<L> {
     refused: u64,
 }
 
-/// The box is full: the thread behind it is far behind.
+/// The box is full, since its thread is far behind: the letter comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) struct Full<L>(pub(crate) L);
 
 impl<L> Mailbox<L> {
     pub(crate) fn new() -> Self {
@@ -44,12 +44,12 @@ impl<L> Mailbox<L> {
     }
 
     /// Posts something that may be lost: an input, which the next one follows. Wakes nobody.
-    pub(crate) fn post_input(&self, letter: L) -> Result<(), Full> {
+    pub(crate) fn post_input(&self, letter: L) -> Result<(), Full<L>> {
         self.post(letter, INPUTS_MAX)
     }
 
     /// Posts something that matters, and wakes the thread.
-    pub(crate) fn post_urgent(&self, letter: L) -> Result<(), Full> {
+    pub(crate) fn post_urgent(&self, letter: L) -> Result<(), Full<L>> {
         self.post(letter, LETTERS_MAX)?;
         self.arrived.notify_one();
         Ok(())
@@ -61,11 +61,11 @@ impl<L> Mailbox<L> {
         self.arrived.notify_one();
     }
 
-    fn post(&self, letter: L, most: usize) -> Result<(), Full> {
+    fn post(&self, letter: L, most: usize) -> Result<(), Full<L>> {
         let mut inside = self.lock();
         if inside.letters.len() >= most {
             inside.refused += 1;
-            return Err(Full);
+            return Err(Full(letter));
         }
         inside.letters.push(letter);
         Ok(())

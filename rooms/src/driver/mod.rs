@@ -21,6 +21,7 @@ mod wire;
 mod worker;
 
 pub(crate) use hosted::{Hosted, RoomAddress, RoomNow};
+pub(crate) use mailbox::Full;
 pub(crate) use office::{Entering, Letter, Office, Opening, Origin, What};
 pub(crate) use packet::PacketBytes;
 pub(crate) use worker::Worker;

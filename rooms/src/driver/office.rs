@@ -152,7 +152,7 @@ impl Office {
     }
 
     /// Posts a letter to a room, wherever it is.
-    pub(crate) fn post(&self, to: &RoomAddress, what: What) -> Result<(), Full> {
+    pub(crate) fn post(&self, to: &RoomAddress, what: What) -> Result<(), Full<Letter>> {
         let input = matches!(what, What::Packet { .. });
         let letter = Letter { room: to.id, what };
         // It may be moving: letters are forwarded.

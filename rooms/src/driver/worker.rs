@@ -16,10 +16,10 @@ use ringside_gateway::{Gateway, Publisher};
 use ringside_netcode::tick::{FixedStep, Step};
 
 use super::{
-    Hosted, Letter, Office, RoomAddress, RoomInfo, Rota, Turn, What,
+    Full, Hosted, Letter, Office, RoomAddress, RoomInfo, Rota, Turn, What,
     wire::{Sockets, Wire},
 };
-use crate::server::Directory;
+use crate::{game::Refusal, server::Directory};
 
 /// Sends wait for company no longer than this.
 const FLUSH_WITHIN: Duration = Duration::from_micros(500);
@@ -214,27 +214,32 @@ impl Worker {
             && let Some(hosting) = self.rooms.get(&id)
         {
             // After `people` has been stored, so that nobody is counted too little.
-            let mut now = hosting.address.now.lock();
-            now.promised = now.promised.saturating_sub(1);
+            hosting.address.unpromise();
         }
     }
 
     /// A letter for a room that has moved, or that is not there any more.
     fn forward(&mut self, id: u64, what: What) {
-        match self.directory.by_id(id) {
+        let address = self.directory.by_id(id);
+        let (what, refusal) = match &address {
             // Maybe to ourselves: the room has left and is coming back, and lies before it in the mailbox.
-            Some(address) => {
-                // Full: as if it had been posted there.
-                let _ = self.office.post(&address, what);
-            }
+            Some(address) => match self.office.post(address, what) {
+                Ok(()) => return,
+                Err(Full(letter)) => (letter.what, Refusal::too_far_behind()),
+            },
             None => {
-                if let What::Enter(entering) = what
-                    && let Some(ack) = entering.ack
-                {
-                    self.directory.bindings.unbind(entering.client, id);
-                    let refusal = crate::Refusal::of("no-room", "this room is not there any more");
-                    let _ = self.publisher.acknowledge(ack, &(refusal,));
-                }
+                let gone = Refusal::of("no-room", "this room is not there any more");
+                (what, gone)
+            }
+        };
+        if let What::Enter(entering) = what {
+            self.directory.bindings.unbind(entering.client, id);
+            if let (Some(address), true) = (address, entering.promised) {
+                address.unpromise();
+            }
+            if let Some(ack) = entering.ack {
+                // It has gone: nobody waits for this.
+                let _ = self.publisher.acknowledge(ack, &(refusal,));
             }
         }
     }

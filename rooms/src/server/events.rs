@@ -17,7 +17,7 @@ use super::{
     packet::Packet,
 };
 use crate::{
-    driver::{Entering, RoomAddress, What},
+    driver::{Entering, Full, Letter, RoomAddress, What},
     env,
     game::{Gaze, Refusal},
     room::{Claim, ClientId, Entry, Weather},
@@ -246,12 +246,18 @@ fn join(rooms: &Rooms, socket: &Socket, request: Request, ack: Option<Ack>) {
         promised,
     };
     let enter = What::Enter(Box::new(entering));
-    if rooms.office.post(&room, enter).is_err() {
+    if let Err(Full(Letter { what, .. })) = rooms.office.post(&room, enter) {
         tracing::warn!(
             room = room.code,
             "a room's thread is too far behind to let anybody in"
         );
         rooms.directory.bindings.unbind(client, room.id);
+        if promised {
+            room.unpromise();
+        }
+        if let What::Enter(entering) = what {
+            answer(entering.ack, &Refusal::too_far_behind());
+        }
     }
     // It may have gone while it was being bound, before there was anything to unbind.
     if !socket.is_connected()

@@ -195,7 +195,7 @@ impl Rooms {
 
     fn post(&self, to: &RoomAddress, what: What) -> Result<(), Refusal> {
         let posted = self.office.post(to, what);
-        posted.map_err(|_| Refusal::of("busy", "the room's thread is too far behind"))
+        posted.map_err(|_| Refusal::too_far_behind())
     }
 }
 

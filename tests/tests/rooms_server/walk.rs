@@ -1,6 +1,9 @@
 //! A game that counts the ticks of each of its players, and falls over when told to.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, mpsc::Receiver},
+};
 
 use ringside_netcode::{
     Replicate,
@@ -37,6 +40,8 @@ pub(crate) struct Walk {
     pub(crate) walkers: LayerId<Walker>,
     ticks: BTreeMap<PlayerId, u32>,
     falls_when_saved: bool,
+    /// Told to wait, it does until the other end is dropped. What can be sent meanwhile shows that it waits.
+    gate: Option<Arc<Mutex<Receiver<()>>>>,
 }
 
 impl Walk {
@@ -49,6 +54,14 @@ impl Walk {
             walkers,
             ticks,
             falls_when_saved: false,
+            gate: None,
+        }
+    }
+
+    pub(crate) fn behind(gate: Arc<Mutex<Receiver<()>>>) -> Self {
+        Self {
+            gate: Some(gate),
+            ..Self::new()
         }
     }
 }
@@ -94,6 +107,9 @@ impl Game for Walk {
 
     fn message(&mut self, cx: &mut Cx<'_, Self>, _: PlayerId, message: &RawValue) {
         assert_ne!(message.get(), "\"fall over\"", "it was told to");
+        if let (Some(gate), "\"wait\"") = (&self.gate, message.get()) {
+            while gate.lock().unwrap().recv().is_ok() {}
+        }
         self.falls_when_saved |= message.get() == "\"fall over when saved\"";
         cx.emit(Audience::All, &message.get().to_owned());
     }

@@ -120,6 +120,7 @@ impl Directory {
         if rooms.queued.len() >= WAITING_MAX {
             return Err(Refusal::of("busy", "too many are waiting; try again later"));
         }
+        let client = waiting.client;
         let name = (kind.name.clone(), key.to_owned());
         rooms.queued.insert(waiting.client, name.clone());
         let queue = rooms.queues.entry(name.clone()).or_default();
@@ -132,12 +133,16 @@ impl Directory {
             };
             return Ok(Place::Queue(queue.clone(), progress));
         }
+        // Private: the seats are these players', nobody drops in.
+        let opened = self.open(rooms, kind, Privacy::Private, None, office, gateway);
+        let address = opened.inspect_err(|_| {
+            // The others wait on: who comes next, or again, brings them their room.
+            rooms.leave_queue(client);
+        })?;
         let group = rooms.queues.remove(&name).unwrap_or_default();
         for waiting in &group {
             rooms.queued.remove(&waiting.client);
         }
-        // Private: the seats are these players', nobody drops in.
-        let address = self.open(rooms, kind, Privacy::Private, None, office, gateway)?;
         #[derive(serde::Serialize)]
         struct Placed<'a> {
             room: &'a str,
