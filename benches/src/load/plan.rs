@@ -40,7 +40,7 @@ pub struct Plan {
     pub pace: Pace,
     /// Messages sent at once, in one write.
     pub burst: u32,
-    /// Bytes of a message's text: at least [`STAMP`].
+    /// Bytes of a message's text: at least `STAMP`, 17.
     pub payload: usize,
     /// The server swallows broadcasts: they count as delivered, and echoes tell when it is through.
     pub swallowed: bool,

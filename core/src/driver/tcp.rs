@@ -75,7 +75,7 @@ impl TcpSink {
     /// stream here.
     ///
     /// A system call pushes what its caller knew out of the nearest cache, and waits for what its caller
-    /// has not got yet; so the streams of [`AHEAD`] connections are looked up together before the first of
+    /// has not got yet; so the streams of `AHEAD` connections are looked up together before the first of
     /// them is written to.
     pub fn write_to_all(
         &mut self,

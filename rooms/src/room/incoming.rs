@@ -144,7 +144,7 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// The client wants one snapshot in `one_in` from now on, at least [`ONE_IN_MAX`].
+    /// The client wants one snapshot in `one_in` from now on, at the least one in `ONE_IN_MAX`, ten.
     pub fn thin(&mut self, client: ClientId, one_in: u32) {
         if let Some(found) = self.client_mut(client) {
             found.one_in = one_in.clamp(1, ONE_IN_MAX);

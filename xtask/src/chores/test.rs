@@ -18,8 +18,8 @@ use crate::steps::{Cmd, Step};
 
 /// Test everything that a change can break, within minutes.
 ///
-/// That is: the guards of the house, formatting, lints, unit, integration and documentation tests,
-/// the browser client, stock Socket.IO clients, and the arena in a browser.
+/// That is: the guards of the house, formatting, lints, unit, integration and documentation tests, the
+/// documentation's links, the browser client, stock Socket.IO clients, and the arena in a browser.
 ///
 /// Installs what it needs where it can (Debian packages as root, `npm ci` in the test folders);
 /// what cannot be installed fails its step with the command that mends it. Output of each step:
@@ -70,6 +70,11 @@ pub fn steps(repo: &Repo) -> Vec<Step> {
             vec![cargo("test --workspace --doc --no-fail-fast").counted_by(Runner::CargoTest)],
         )
         .after(&["build"]),
+        Step::commands(
+            "docs",
+            "rustdoc over the workspace, warnings denied",
+            vec![cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings")],
+        ),
         Step::commands(
             "web",
             "the browser client under Node; one script, told alike by stock client, ours and the Rust client",

@@ -16,12 +16,12 @@ use crate::steps::{Cmd, Step};
 
 /// Test everything, however long it takes.
 ///
-/// That is: all of `cargo xtask test`, then documentation built with warnings denied, stock clients behind
-/// nginx and haproxy, a thousand hostile peers, models of the core and its stress tests under the thread
-/// sanitizer, the codecs against other people's, their coverage, a million snapshots, two million simulated rooms, a
-/// rival's encoder beside ours, Autobahn's cases, a network that loses packets, and fuzzing.
-/// Takes the same options as `test` and reports in the same way. Run it before a release, and
-/// before a change that touches more than one folder is called done.
+/// That is: all of `cargo xtask test`, then stock clients behind nginx and haproxy, a thousand hostile
+/// peers, models of the core and its stress tests under the thread sanitizer, the codecs against other
+/// people's, their coverage, a million snapshots, two million simulated rooms, a rival's encoder beside
+/// ours, Autobahn's cases, a network that loses packets, and fuzzing. Takes the same options as `test` and
+/// reports in the same way. Run it before a release, and before a change that touches more than one folder
+/// is called done.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -36,14 +36,6 @@ pub fn run(repo: &Repo, args: &Args) -> ExitCode {
 /// The steps of `test`, then the longer ones.
 fn steps(repo: &Repo) -> Vec<Step> {
     let mut steps = test::steps(repo);
-    steps.push(Step::commands(
-        "docs",
-        "rustdoc over the workspace, warnings denied",
-        vec![
-            Cmd::new("cargo", ["doc", "--workspace", "--no-deps"])
-                .env("RUSTDOCFLAGS", "-D warnings"),
-        ],
-    ));
     steps.push(
         Step::commands(
             "proxies",
