@@ -237,4 +237,4 @@ mod seat_tests;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
-mod test_world;
+pub(crate) mod test_world;

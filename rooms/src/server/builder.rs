@@ -7,56 +7,22 @@ use std::{
     path::PathBuf,
     sync::{Arc, OnceLock},
     thread::{JoinHandle, available_parallelism},
-    time::Duration,
 };
 
 use ringside_gateway::{Builder, Gateway, ListenError, Page};
-use ringside_netcode::{
-    javascript,
-    schema::{Kind as FieldKind, Replicate},
-};
 use serde::Serialize;
 
 use super::{
-    Directory, Keeper, Rooms,
+    Directory, Keeper, Kind, Rooms,
     events::{Running, register},
     keeper,
+    kind::schema_module,
 };
 use crate::{
-    driver::{Hosted, Letter, Office, RoomReport, What, Worker},
-    game::{Game, LoadError},
-    room::{Room, RoomOptions},
+    driver::{Letter, Office, RoomReport, What, Worker},
+    game::Game,
+    room::RoomOptions,
 };
-
-type Make = dyn Fn(&str, u64) -> Box<dyn Hosted> + Send + Sync;
-type Play = dyn Fn(&str, &[u8]) -> Result<Box<dyn Hosted>, LoadError> + Send + Sync;
-type Load = dyn Fn(&[u8], Duration) -> Result<Box<dyn Hosted>, LoadError> + Send + Sync;
-
-/// A kind of game: how its rooms are made and run.
-pub struct Kind {
-    pub(crate) name: String,
-    pub(crate) options: RoomOptions,
-    pub(crate) group: usize,
-    pub(crate) make: Box<Make>,
-    pub(crate) load: Box<Load>,
-    pub(crate) play: Box<Play>,
-    /// Rooms to open at the start.
-    open: usize,
-}
-
-impl Kind {
-    /// How many players a queue waits for before it opens a room for them. Default: a room's seats.
-    pub fn group(&mut self, players: usize) -> &mut Self {
-        self.group = players;
-        self
-    }
-
-    /// Public rooms to open at the start, unless some were saved.
-    pub fn open(&mut self, rooms: usize) -> &mut Self {
-        self.open = rooms;
-        self
-    }
-}
 
 /// A game server being set up.
 pub struct ServerBuilder {
@@ -81,7 +47,8 @@ impl ServerBuilder {
     /// game. Its layers and inputs are served to browsers as the module `/schema/KIND.js`.
     ///
     /// # Panics
-    /// When `name` is not made of ASCII letters, digits and hyphens: it is part of paths.
+    /// When `name` is not made of ASCII letters, digits and hyphens, for it is part of paths; or when there is a kind of
+    /// this name.
     pub fn define<G: Game>(
         &mut self,
         name: &str,
@@ -93,29 +60,15 @@ impl ServerBuilder {
             !name.is_empty() && name.chars().all(fits),
             "{name:?} is no name for a kind of game"
         );
+        assert!(
+            !self.kinds.contains_key(name),
+            "there is a kind of game named {name:?} already"
+        );
         let module = schema_module::<G>(&make(0));
         let script = "text/javascript; charset=utf-8";
         self.io
             .page(&format!("/schema/{name}.js"), Page::new(script, module));
-        let (made, loaded, played) = (options.clone(), options.clone(), options.clone());
-        let make = Arc::new(make);
-        let shown = make.clone();
-        let kind = Kind {
-            name: name.to_owned(),
-            group: usize::from(options.seats),
-            options,
-            make: Box::new(move |code, seed| {
-                Box::new(Room::new(make(seed), code, made.clone(), seed))
-            }),
-            load: Box::new(move |bytes, now| {
-                Ok(Box::new(Room::<G>::load(bytes, loaded.clone(), now)?))
-            }),
-            play: Box::new(move |code, bytes| {
-                let room = Room::playing(shown(0), code, played.clone(), bytes)?;
-                Ok(Box::new(room))
-            }),
-            open: 0,
-        };
+        let kind = Kind::new(name, options, make);
         self.kinds.entry(name.to_owned()).or_insert(kind)
     }
 
@@ -267,27 +220,6 @@ impl Drop for Server {
     }
 }
 
-/// The decoder of a game's snapshots, with the fields of its inputs.
-fn schema_module<G: Game>(game: &G) -> String {
-    let mut module = javascript::generate(game.layers()).javascript;
-    module.push_str("\n/** The fields of an input, in wire order. */\nexport const INPUT = [\n");
-    for field in <G::Input as Replicate>::SCHEMA.fields {
-        let kind = match field.kind {
-            FieldKind::Unsigned => "'unsigned'".to_owned(),
-            FieldKind::Wrapping => "'wrapping'".to_owned(),
-            FieldKind::Signed => "'signed'".to_owned(),
-            FieldKind::Bool => "'bool'".to_owned(),
-            FieldKind::Ranged { min, max } => format!("'ranged', min: {min:?}, max: {max:?}"),
-        };
-        module.push_str(&format!(
-            "  {{ name: '{}', bits: {}, kind: {kind} }},\n",
-            field.name, field.bits
-        ));
-    }
-    module.push_str("];\n");
-    module
-}
-
 /// Everything the statistics page shows.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -331,4 +263,19 @@ fn statistics(running: &OnceLock<Rooms>) -> Page {
     };
     // Numbers and short texts: it always serializes.
     Page::json(serde_json::to_vec_pretty(&statistics).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::test_world::Pebble;
+
+    #[test]
+    #[should_panic(expected = "there is a kind of game named \"pebble\" already")]
+    fn a_kind_of_game_is_not_defined_twice() {
+        let mut server = ServerBuilder::new(Gateway::builder());
+        for _ in 0..2 {
+            server.define("pebble", RoomOptions::default(), |_| Pebble::new());
+        }
+    }
 }

@@ -28,11 +28,13 @@ mod directory;
 mod events;
 mod handle;
 mod keeper;
+mod kind;
 mod packet;
 mod request;
 
-pub use builder::{Kind, Server, ServerBuilder};
+pub use builder::{Server, ServerBuilder};
 pub(crate) use directory::Directory;
 pub use handle::Rooms;
 pub(crate) use keeper::Keeper;
+pub use kind::Kind;
 pub use request::Request;
