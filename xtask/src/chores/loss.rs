@@ -29,10 +29,9 @@ use crate::{
 /// headless players join GLIMMER from the one to the other: over WebSocket, then over QUIC datagrams, in turns. A gap is the
 /// time between two snapshots as a player read them. Prints each run and the medians of the rounds.
 ///
-/// Fails when the p99.9 of gaps over datagrams is more than --bar of that over WebSocket. The p99 is told and not judged: of
-/// twenty snapshots one is lost, so that it is two intervals for whoever does not send twice, and TCP, which has no delay
-/// here, has by then sent again what the next snapshot told it was missing. Where that is lost too, it waits and datagrams do
-/// not. Ends with `N passed, N failed`.
+/// Fails when the p99 of gaps over datagrams is more than --bar of that over WebSocket; the p99.9 is told beside it. Without
+/// delay TCP learns from the next snapshot that one is missing, and has sent it again within two intervals, as long as a
+/// datagram's loss lasts; where that is lost too it waits, and datagrams do not. Ends with `N passed, N failed`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Players, each with a connection of its own.
@@ -124,12 +123,15 @@ fn compare(repo: &Repo, args: &Args) -> Result<(bool, String), String> {
         let [websocket, datagrams] = &runs;
         [datagrams, websocket].map(|runs| median(runs.iter().map(part).collect()))
     };
-    let [usual, usual_websocket] = medians(|run| run.p99);
-    let [datagrams, websocket] = medians(|run| run.p999);
+    let [datagrams, websocket] = medians(|run| run.p99);
+    let [worst, worst_websocket] = medians(|run| run.p999);
     let ratio = datagrams / websocket;
     let told = format!(
-        "snapshot gaps with {} % loss each way, {} players, over datagrams and over WebSocket: p99 {usual:.1} and {usual_websocket:.1} ms; p99.9 {datagrams:.1} and {websocket:.1} ms, {ratio:.2} of it (at most {})",
-        args.percent, args.players, args.bar
+        "snapshot gaps with {} % loss each way, {} players, over datagrams and over WebSocket: p99 {datagrams:.1} and {websocket:.1} ms, {ratio:.2} of it (at most {}); p99.9 {worst:.1} and {worst_websocket:.1} ms, {:.2} of it",
+        args.percent,
+        args.players,
+        args.bar,
+        worst / worst_websocket
     );
     Ok((ratio <= args.bar, told))
 }
