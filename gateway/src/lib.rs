@@ -82,7 +82,7 @@ pub use ringside_core::{Class, ConnId, Key, OutboxLimits, Stats};
 pub use ringside_proto::{engineio::Timing, socketio::Args};
 pub use shared::{Counters, Transports};
 pub use socketio::{
-    Ack, AckError, AckReplies, Adapter, Answer, ConnectError, DisconnectReason, EachBytes,
+    Ack, AckError, AckReplies, Adapter, Answer, ConnectError, Copies, DisconnectReason, EachBytes,
     EmitError, Emitter, HandlerError, Handshake, ListenerId, Namespace, Publisher, RawArgs,
     Recovery, RemoteSocket, Room, Rooms, SendPieces, Socket, SocketId, Target, adapter,
 };

@@ -79,6 +79,8 @@ pub struct Counters {
     pub slow_handlers: u64,
     /// Datagrams of QUIC that were handed to the network.
     pub datagrams_sent: u64,
+    /// Of those, how many were second copies: see [`Copies::Two`](crate::Copies::Two).
+    pub datagrams_repeated: u64,
     /// Of those, how many displaced older ones that were still waiting.
     pub datagrams_displaced: u64,
     /// Datagrams whose event was taken in.

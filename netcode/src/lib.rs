@@ -158,6 +158,7 @@ pub mod input;
 pub mod interest;
 pub mod javascript;
 pub mod link;
+mod losses;
 pub mod replay;
 pub mod schema;
 pub mod snapshot;

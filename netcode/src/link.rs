@@ -221,7 +221,7 @@ impl<M: Clone> Link<M> {
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators"): small, and
 /// good enough for weather.
 #[derive(Clone, Debug)]
-struct SplitMix(u64);
+pub(crate) struct SplitMix(pub u64);
 
 impl SplitMix {
     fn next(&mut self) -> u64 {
@@ -233,7 +233,7 @@ impl SplitMix {
     }
 
     /// A number below `bound`; the bias of the multiplication is far below what loss rates need.
-    fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 }

@@ -271,7 +271,18 @@ fn record_run(seed: u64, frames: usize, out: &mut Vec<u8>) {
     out.extend(u32::MAX.to_le_bytes());
     let mut written = 0;
     let mut late: Option<Vec<u8>> = None;
+    let mut used: Option<Vec<u8>> = None;
     while written < frames {
+        // Now and then the same comes once more.
+        if let Some(bytes) = used.take().filter(|_| stage.random.one_in(5)) {
+            assert_eq!(decoder.read(&bytes), Err(FrameError::Stale));
+            out.extend((bytes.len() as u32).to_le_bytes());
+            out.extend(&bytes);
+            out.push(1);
+            out.extend(state_hash(&decoder, ships, motes).to_le_bytes());
+            written += 1;
+            continue;
+        }
         stage.step();
         let Some(mut bytes) = stage.frame() else {
             continue;
@@ -302,6 +313,7 @@ fn record_run(seed: u64, frames: usize, out: &mut Vec<u8>) {
         }
         out.extend((bytes.len() as u32).to_le_bytes());
         out.extend(&bytes);
+        used = (answer == 0).then_some(bytes);
         out.push(answer);
         out.extend(state_hash(&decoder, ships, motes).to_le_bytes());
         written += 1;

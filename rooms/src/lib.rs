@@ -67,7 +67,7 @@ pub use ringside_netcode::{
     tick::{Overload, StepConfig},
 };
 pub use room::{
-    Claim, ClientId, ClientReport, Entry, Goodbye, IntakeCounters, Nobody, Outlet, Room,
+    Claim, ClientId, ClientReport, Entry, FrameFor, Goodbye, IntakeCounters, Nobody, Outlet, Room,
     RoomCounters, RoomOptions, To, Token, Urgency, Weather,
 };
 pub use server::{Kind, Request, Rooms, Server, ServerBuilder};

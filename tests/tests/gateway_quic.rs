@@ -58,6 +58,10 @@ fn echoes(io: &mut Builder) {
         let key = Key::new(7).expect("a key");
         socket.latest(key).emit("latest", &text).expect("a message");
     });
+    io.on("enter", |socket: &Socket, room: String| {
+        socket.join(&room).expect("it comes in");
+        socket.emit("entered", &()).expect("a message");
+    });
     io.on("cut", |socket: &Socket, ()| {
         socket.disconnect().expect("it leaves")
     });

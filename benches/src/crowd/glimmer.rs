@@ -94,7 +94,7 @@ impl Player for Pilot {
                     .heard(info.tick, now, depth, ROUND_TRIP, ROUND_TRIP);
                 Heard::Snapshot(frame.len())
             }
-            Err(FrameError::Stale) => Heard::Snapshot(frame.len()),
+            Err(FrameError::Stale) => Heard::Other,
             Err(error) => {
                 if matches!(error, FrameError::MissingBaseline(_)) {
                     let _ = peer.emit("k", &());

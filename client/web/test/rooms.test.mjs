@@ -202,6 +202,9 @@ describe("room", () => {
     timeout() {
       return this;
     }
+    get volatile() {
+      return this;
+    }
     emit(event, ...args) {
       this.sent.push([event, ...args]);
       if (event === "join") this.answers.shift()?.(args[0], args[1]);
@@ -210,6 +213,7 @@ describe("room", () => {
 
   class Decoder {
     read(bytes) {
+      if (bytes[0] === this.acknowledgement?.newest) return { kind: "stale" };
       this.acknowledgement = { newest: bytes[0], earlier: 0 };
       return bytes[1] ? { kind: "missing-baseline", tick: 0 } : { kind: "used", tick: bytes[0], age: 1, feedback: null, cells: 1 };
     }
@@ -332,6 +336,28 @@ describe("room", () => {
     pass(900);
     socket._fire("s", Uint8Array.of(30, 0));
     assert.ok(room.flush());
+    stop();
+  });
+
+  test("of a frame that comes twice the second is no news: it is neither told, nor answered, nor asked for", async () => {
+    const { socket, room, pass, stop } = start();
+    socket.io = { engine: { datagrams: true } };
+    socket.answers.push(say(WELCOME));
+    await room.join({});
+    let told = 0;
+    room.on("snapshot", () => told++);
+    const said = () => socket.sent.filter(([event]) => event !== "join").length;
+    for (let n = 0; n < 20; n++) {
+      for (const late of [1, 49]) {
+        socket._fire("s", Uint8Array.of(10 + n, 0));
+        pass(late);
+        room.flush();
+      }
+    }
+    // One acknowledgement a frame, and no "k".
+    assert.deepEqual([told, said()], [20, 20]);
+    assert.ok(socket.sent.every(([event]) => event === "join" || event === "i"));
+    assert.deepEqual([room.stats.frames, room.stats.stale, room.stats.keyframesAsked], [20, 20, 0]);
     stop();
   });
 

@@ -33,8 +33,8 @@ function show(stats, seconds) {
   const worst = named.sort(([, a], [, b]) => b.inFlight - a.inFlight || (b.roundTripMs ?? 0) - (a.roundTripMs ?? 0)).slice(0, 20);
   table(
     "slowest",
-    ["room", "seat", "name", "round trip", "in flight", "frames", "bytes a frame", "conflated", "over budget"],
-    worst.map(([code, client]) => [code, client.player ?? "watching", client.name, client.roundTripMs === null ? "–" : `${client.roundTripMs} ms`, client.inFlight, client.frames, Math.round(client.frameBytes / Math.max(1, client.frames)), client.conflated, client.overBudget]),
+    ["room", "seat", "name", "round trip", "in flight", "frames", "twice", "bytes a frame", "conflated", "over budget"],
+    worst.map(([code, client]) => [code, client.player ?? "watching", client.name, client.roundTripMs === null ? "–" : `${client.roundTripMs} ms`, client.inFlight, client.frames, client.repeated, Math.round(client.frameBytes / Math.max(1, client.frames)), client.conflated, client.overBudget]),
   );
   const plain = Object.entries(stats).filter(([, value]) => typeof value === "number");
   table("sockets", plain.map(([name]) => name), [plain.map(([, value]) => value)]);

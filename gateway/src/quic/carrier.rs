@@ -34,6 +34,8 @@ pub(super) struct Line {
     pub(super) session: Session,
     /// The client takes datagrams.
     pub(super) datagrams: bool,
+    /// Room for datagrams that wait to be sent, while none does.
+    pub(super) all_space: usize,
     _held: Held,
 }
 
@@ -41,6 +43,7 @@ impl Line {
     pub(super) fn new(session: Session, wants_datagrams: bool, held: Held) -> Self {
         let is_able = Connection::max_datagram_size(&session).is_some();
         Self {
+            all_space: session.datagram_send_buffer_space(),
             session,
             datagrams: wants_datagrams && is_able,
             _held: held,

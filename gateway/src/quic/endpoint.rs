@@ -17,7 +17,7 @@ use quinn::{Endpoint, Incoming, TokioRuntime, VarInt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{
-    Quic, accept,
+    Quic, accept, copies,
     refusal::Refusal,
     steer::{self, Steering},
 };
@@ -95,6 +95,10 @@ impl Serving {
 
 /// Serves on a shard's socket, if it has one.
 pub(crate) fn serve(this: &Rc<GatewayShard>, bound: Option<Bound>) -> Serving {
+    if this.shared.has_quic {
+        // Without a socket of its own a shard may still be dealt sessions.
+        this.local.spawn(copies::run(this.clone()));
+    }
     let Some(bound) = bound else {
         return Serving(None);
     };

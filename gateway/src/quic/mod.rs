@@ -32,6 +32,7 @@
 mod accept;
 mod candidate;
 mod carrier;
+mod copies;
 mod datagram;
 mod endpoint;
 mod read;

@@ -19,7 +19,7 @@ use ringside_proto::webtransport::header;
 use tokio::task::AbortHandle;
 use web_transport_quinn::{SendStream, SessionError};
 
-use super::{DATAGRAM_BYTES_MAX, carrier::Line};
+use super::{DATAGRAM_BYTES_MAX, carrier::Line, copies::Copies};
 use crate::{mark, shared::Shared};
 
 /// Bytes that are put into frames before they are handed to QUIC.
@@ -34,22 +34,32 @@ pub(crate) struct QuicSink {
     blocked: Vec<ConnId>,
     /// For one write.
     out: BytesMut,
-    datagram: BytesMut,
-    /// Since the turn began.
-    tally: Tally,
-    /// Where that is counted.
+    pub(super) datagrams: Datagrams,
+    /// Where datagrams are counted.
     shared: Option<Arc<Shared>>,
 }
 
+/// What datagrams are sent with.
 #[derive(Default)]
-struct Tally {
-    sent: u64,
+pub(super) struct Datagrams {
+    /// For one.
+    bytes: BytesMut,
+    /// Those that go once more in a moment.
+    pub(super) copies: Copies,
+    /// Since it was counted last.
+    pub(super) tally: Tally,
+}
+
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) sent: u64,
+    pub(super) repeated: u64,
     displaced: u64,
 }
 
 /// What one session sends by.
-struct Link {
-    line: Line,
+pub(super) struct Link {
+    pub(super) line: Line,
     writing: RefCell<Writing>,
     reader: Option<AbortHandle>,
     watcher: Option<AbortHandle>,
@@ -103,7 +113,7 @@ impl QuicSink {
         }
     }
 
-    fn link(&self, conn: ConnId) -> Option<&Link> {
+    pub(super) fn link(&self, conn: ConnId) -> Option<&Link> {
         match self.links.get(conn.slot())? {
             Some((generation, link)) if *generation == conn.generation() => Some(link),
             _ => None,
@@ -128,7 +138,7 @@ impl QuicSink {
             Some((generation, link)) if *generation == conn.generation() => link,
             _ => return None,
         };
-        let (out, datagram, tally) = (&mut self.out, &mut self.datagram, &mut self.tally);
+        let (out, datagrams) = (&mut self.out, &mut self.datagrams);
         let was_blocked = !link.writing.get_mut().rest.is_empty();
         let (mut done, mut state) = (
             0,
@@ -142,7 +152,7 @@ impl QuicSink {
             if state == Stream::Left {
                 return;
             }
-            if delivery.class != Class::Reliable && link.send_datagram(&delivery, datagram, tally) {
+            if delivery.class != Class::Reliable && link.send_datagram(conn, &delivery, datagrams) {
                 done += delivery.bytes;
                 return;
             }
@@ -178,14 +188,20 @@ impl QuicSink {
     /// The turn is over.
     #[inline]
     pub(crate) fn commit(&mut self) {
-        if self.tally.sent + self.tally.displaced > 0 {
-            let Tally { sent, displaced } = std::mem::take(&mut self.tally);
-            if let Some(shared) = &self.shared {
-                shared.count(|counters| {
-                    counters.datagrams_sent += sent;
-                    counters.datagrams_displaced += displaced;
-                });
-            }
+        if self.datagrams.tally.sent > 0 {
+            self.count();
+        }
+    }
+
+    /// Counts the datagrams sent since the last call.
+    pub(super) fn count(&mut self) {
+        let tally = std::mem::take(&mut self.datagrams.tally);
+        if let Some(shared) = &self.shared {
+            shared.count(|counters| {
+                counters.datagrams_sent += tally.sent;
+                counters.datagrams_repeated += tally.repeated;
+                counters.datagrams_displaced += tally.displaced;
+            });
         }
     }
 
@@ -287,26 +303,36 @@ impl Link {
     /// Sends a delivery as a datagram, if it can be one. Whether it was.
     fn send_datagram(
         &mut self,
+        conn: ConnId,
         delivery: &Delivery<'_>,
-        bytes: &mut BytesMut,
-        tally: &mut Tally,
+        datagrams: &mut Datagrams,
     ) -> bool {
         // A frame's header is no longer than a WebSocket frame's, so this leaves out nothing that fits.
         if !self.line.datagrams || delivery.bytes > DATAGRAM_BYTES_MAX + HEADERS_SLACK {
             return false;
         }
+        let bytes = &mut datagrams.bytes;
         bytes.clear();
-        delivery.for_each_message(|message| self.put_frame(&message, bytes));
+        let mut goes_twice = false;
+        delivery.for_each_message(|message| {
+            goes_twice |= mark::goes_twice(message.tag);
+            self.put_frame(&message, bytes);
+        });
         if bytes.len() > DATAGRAM_BYTES_MAX {
             return false;
         }
         let session = &self.line.session;
         // What does not fit the buffer displaces the oldest in it.
         let displaces = session.datagram_send_buffer_space() < bytes.len();
-        match session.send_datagram(bytes.split().freeze()) {
+        let bytes = bytes.split().freeze();
+        let copy = goes_twice.then(|| bytes.clone());
+        match session.send_datagram(bytes) {
             Ok(()) => {
-                tally.sent += 1;
-                tally.displaced += u64::from(displaces);
+                datagrams.tally.sent += 1;
+                datagrams.tally.displaced += u64::from(displaces);
+                if let Some(copy) = copy {
+                    datagrams.copies.push(conn, copy);
+                }
                 true
             }
             // The path takes less than the budget: by the stream, then.

@@ -16,7 +16,7 @@ use ringside_proto::{ws, ws::OpCode};
 
 use super::{EmitError, Room};
 use crate::{
-    mark::{BINARY, TEXT},
+    mark::{BINARY, TEXT, TWICE},
     wire::{Parser, Stamp},
 };
 
@@ -24,13 +24,34 @@ use crate::{
 ///
 /// Runs on the shards' threads, within their turns: it must neither block nor be slow.
 pub trait EachBytes: Send + Sync {
-    /// Calls `send` with what may become of `member`'s bytes, their length and their pieces; without a call it gets
-    /// nothing.
+    /// Calls `send` with what may become of `member`'s bytes, how often they go, their length and their pieces; without
+    /// a call it gets nothing.
     fn each(&self, member: ConnId, send: &mut SendPieces<'_>);
 }
 
-/// Takes the class, the length and the pieces of one member's bytes.
-pub type SendPieces<'s> = dyn FnMut(Class, usize, &mut dyn Iterator<Item = &[u8]>) + 's;
+/// Takes what may become of one member's bytes, how often they go, their length and their pieces.
+pub type SendPieces<'s> = dyn FnMut(Class, Copies, usize, &mut dyn Iterator<Item = &[u8]>) + 's;
+
+/// How often something is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Copies {
+    /// Once.
+    #[default]
+    One,
+    /// Twice where it goes by datagram, the second a moment behind the first and in a packet of its own, so that one
+    /// lost packet does not take both. By a stream, which loses nothing, once. A receiver may get both.
+    Two,
+}
+
+impl Copies {
+    /// What that adds to a message's mark.
+    fn mark(self) -> u8 {
+        match self {
+            Self::One => 0,
+            Self::Two => TWICE,
+        }
+    }
+}
 
 /// An event without its bytes, made once, and who knows them.
 pub(crate) struct ComposedEvent {
@@ -81,7 +102,7 @@ impl ComposedEvent {
 impl Compose for ComposedEvent {
     fn compose(&self, conn: ConnId, outbox: &mut Outbox<'_>) {
         self.each
-            .each(conn, &mut |class, len, pieces| match &self.around {
+            .each(conn, &mut |class, copies, len, pieces| match &self.around {
                 Around::Json { frame } => outbox.together(|outbox| {
                     // The text alone: the empty bytes it was made with stand behind it.
                     if let Some(text) = frame.messages().next() {
@@ -89,7 +110,7 @@ impl Compose for ComposedEvent {
                         outbox.message(class, TEXT, header, [text]);
                     }
                     let header = ws::server_header(OpCode::Binary, len);
-                    outbox.message(class, BINARY, &header, pieces);
+                    outbox.message(class, BINARY | copies.mark(), &header, pieces);
                 }),
                 Around::Msgpack { before, after } => {
                     // Copied together: here the bytes stand in the middle of a message.
@@ -100,7 +121,7 @@ impl Compose for ComposedEvent {
                     pieces.for_each(|piece| packet.extend_from_slice(piece));
                     packet.extend_from_slice(after);
                     let header = ws::server_header(OpCode::Binary, packet.len());
-                    outbox.message(class, BINARY, &header, [&packet[..]]);
+                    outbox.message(class, BINARY | copies.mark(), &header, [&packet[..]]);
                 }
             });
     }

@@ -47,7 +47,7 @@ use ringside_proto::socketio::EncodeError;
 pub use acks::{AckError, AckReplies};
 pub use adapter::Adapter;
 pub use answer::Answer;
-pub use each::{EachBytes, SendPieces};
+pub use each::{Copies, EachBytes, SendPieces};
 pub use emitter::Emitter;
 pub use extras::ListenerId;
 pub(crate) use handler::Handler;

@@ -46,6 +46,8 @@ pub struct Client {
     pub tally: Tally,
     /// When and how large every message was, envelope not counted.
     pub sent: Vec<(Duration, usize)>,
+    /// Ticks from each frame used to the next.
+    pub gaps: Vec<i32>,
     /// Frames used at the latest instant, for tests of bursts.
     pub burst: usize,
     /// Most ticks that a cell in view was behind.
@@ -71,6 +73,7 @@ impl Client {
             view: View::new(),
             tally: Tally::default(),
             sent: Vec::new(),
+            gaps: Vec::new(),
             burst: 0,
             worst_lag: 0,
             in_view_since: BTreeMap::new(),
@@ -155,6 +158,10 @@ impl Theatre {
                     self.world.copy_frame(frame, &mut bytes);
                     client.sent.push((self.now, bytes.len()));
                     let size = bytes.len();
+                    if client.viewer.sends_twice() {
+                        client.sent.push((self.now, size));
+                        client.down.send(self.now, bytes.clone(), size);
+                    }
                     client.down.send(self.now, bytes, size);
                 }
                 Err(Held::InFlight) => client.tally.held_in_flight += 1,
@@ -190,8 +197,10 @@ impl Theatre {
             let Some(bytes) = client.down.receive(at) else {
                 break;
             };
+            let last = client.decoder.tick();
             match client.decoder.read(&bytes) {
-                Ok(_) => {
+                Ok(frame) => {
+                    client.gaps.extend(last.map(|last| frame.tick.since(last)));
                     client.tally.used += 1;
                     client.burst += 1;
                     self.compare(client);

@@ -7,12 +7,13 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use ringside_gateway::{
-    Ack, Class, ConnId, EachBytes, EmitError, Publisher, Room as Members, SendPieces, Socket,
+    Ack, Class, ConnId, Copies, EachBytes, EmitError, Publisher, Room as Members, SendPieces,
+    Socket,
 };
 use ringside_netcode::snapshot::{FrameIndex, FrameSet};
 use serde_json::value::RawValue;
 
-use crate::room::{ByClient, ClientId, Goodbye, Outlet, To, Urgency};
+use crate::room::{ByClient, ClientId, FrameFor, Goodbye, Outlet, To, Urgency};
 
 /// Frames of past ticks that shards may still be sending; older ones are let go of.
 const SENDING_MAX: usize = 4;
@@ -78,15 +79,16 @@ impl Sockets {
 /// The frames of a tick, and whose they are, by connection.
 struct TickFrames {
     frames: FrameSet,
-    whose: Vec<(ConnId, FrameIndex, Class)>,
+    whose: Vec<(ConnId, FrameIndex, Class, Copies)>,
 }
 
 impl EachBytes for TickFrames {
     fn each(&self, member: ConnId, send: &mut SendPieces<'_>) {
         if let Ok(at) = self.whose.binary_search_by_key(&member, |(conn, ..)| *conn) {
-            let (_, frame, class) = self.whose[at];
+            let (_, frame, class, copies) = self.whose[at];
             send(
                 class,
+                copies,
                 self.frames.frame_bytes(frame),
                 &mut self.frames.pieces(frame),
             );
@@ -157,7 +159,7 @@ impl Outlet for Wire<'_> {
         });
     }
 
-    fn frames(&mut self, frames: FrameSet, whose: &[(ClientId, FrameIndex)]) -> Option<FrameSet> {
+    fn frames(&mut self, frames: FrameSet, whose: &[FrameFor]) -> Option<FrameSet> {
         let Sockets {
             members,
             clients,
@@ -179,12 +181,16 @@ impl Outlet for Wire<'_> {
             None => (None, Vec::new()),
         };
         by_conn.clear();
-        let conn = |(client, frame): &(ClientId, FrameIndex)| {
-            let class = match lossy.contains_key(client) {
+        let conn = |it: &FrameFor| {
+            let class = match lossy.contains_key(&it.client) {
                 true => Class::Volatile,
                 false => Class::Reliable,
             };
-            Some((clients.get(client)?.conn, *frame, class))
+            let copies = match it.twice {
+                true => Copies::Two,
+                false => Copies::One,
+            };
+            Some((clients.get(&it.client)?.conn, it.frame, class, copies))
         };
         by_conn.extend(whose.iter().filter_map(conn));
         by_conn.sort_unstable_by_key(|(conn, ..)| *conn);

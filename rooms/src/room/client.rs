@@ -35,6 +35,7 @@ pub(super) struct Client {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
     pub frames: u64,
+    pub repeated: u64,
     pub bytes: u64,
     pub conflated: u64,
     pub over_budget: u64,

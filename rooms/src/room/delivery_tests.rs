@@ -142,3 +142,39 @@ fn a_bad_network_delays_and_loses_nothing() {
     assert!(net.client(A).events.iter().any(|(_, e)| e.contains("late")));
     assert_eq!(net.client(A).malformed, 0);
 }
+
+#[test]
+fn who_loses_datagrams_gets_its_frames_twice_and_minds_neither() {
+    let (mut room, mut net) = room(4);
+    for (client, one_in) in [(A, Some(17)), (B, Some(u64::MAX)), (C, None)] {
+        room.enter(client, &entry(client.0), MS, &mut net).unwrap();
+        net.client_mut(client).loses_one_in = one_in;
+    }
+    net.run(&mut room, 3_000);
+    let repeated = |room: &Room<Pebble>| {
+        let mut reports = room.slowest(3);
+        reports.sort_by_key(|client| client.player);
+        reports.into_iter().map(|client| client.repeated).collect()
+    };
+    let then: Vec<u64> = repeated(&room);
+    assert!(then[0] > 900, "{then:?} of 1,000 frames");
+    assert_eq!(then[1..], [0, 0], "a clean link, and an ordered one");
+    assert_eq!(room.counters().repeated, then[0]);
+    assert!(
+        net.client(A).stale > 800,
+        "{} copies came",
+        net.client(A).stale
+    );
+    assert!(
+        net.client(A).used > 990,
+        "{} frames came",
+        net.client(A).used
+    );
+    assert_eq!(room.counters().keyframes_asked, 0);
+    // Clean again: within a minute each goes once.
+    net.client_mut(A).loses_one_in = Some(u64::MAX);
+    net.run(&mut room, 3_600);
+    let then: Vec<u64> = repeated(&room);
+    net.run(&mut room, 3_600);
+    assert_eq!(repeated(&room), then);
+}

@@ -40,11 +40,7 @@ use std::{
     time::Duration,
 };
 
-use ringside_netcode::{
-    Tick,
-    replay::Recorder,
-    snapshot::{FrameIndex, World},
-};
+use ringside_netcode::{Tick, replay::Recorder, snapshot::World};
 
 pub(crate) use self::outlet::ByClient;
 use self::{
@@ -58,7 +54,7 @@ pub use self::{
     entry::{Claim, Entry},
     intake::IntakeCounters,
     options::RoomOptions,
-    outlet::{ClientId, Goodbye, Nobody, Outlet, To, Urgency},
+    outlet::{ClientId, FrameFor, Goodbye, Nobody, Outlet, To, Urgency},
     report::{ClientReport, RoomCounters},
     token::Token,
     weather::Weather,
@@ -97,7 +93,7 @@ pub struct Room<G: Game> {
     /// What the inputs of players who have left came to.
     past_intake: IntakeCounters,
     inputs: Vec<Given<G::Input>>,
-    frames: Vec<(ClientId, FrameIndex)>,
+    frames: Vec<FrameFor>,
 }
 
 impl<G: Game> Room<G> {

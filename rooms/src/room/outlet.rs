@@ -69,6 +69,17 @@ pub struct Goodbye {
     pub reason: String,
 }
 
+/// A frame of a tick, and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameFor {
+    /// The client that gets it.
+    pub client: ClientId,
+    /// The frame, among the tick's.
+    pub frame: FrameIndex,
+    /// It goes twice where it goes by datagram, for the client's link is seen to lose some.
+    pub twice: bool,
+}
+
 /// Takes what a room sends.
 pub trait Outlet {
     /// Answers a client's request to come in: a welcome or a refusal, as JSON.
@@ -85,7 +96,7 @@ pub trait Outlet {
     fn event(&mut self, to: To<'_>, name: &'static str, argument: &RawValue, urgency: Urgency);
 
     /// The frames of a tick, each for one shared client. Returns a set to be used again, if there is one.
-    fn frames(&mut self, frames: FrameSet, whose: &[(ClientId, FrameIndex)]) -> Option<FrameSet>;
+    fn frames(&mut self, frames: FrameSet, whose: &[FrameFor]) -> Option<FrameSet>;
 
     /// From now on the client's [`frames`](Self::frames) may be lost, or no longer. At first they may not.
     fn lossy(&mut self, client: ClientId, lossy: bool) {
@@ -111,7 +122,7 @@ impl Outlet for Nobody {
     fn share(&mut self, _: ClientId, _: bool) {}
     fn dismiss(&mut self, _: ClientId, _: Option<Goodbye>) {}
     fn event(&mut self, _: To<'_>, _: &'static str, _: &RawValue, _: Urgency) {}
-    fn frames(&mut self, frames: FrameSet, _: &[(ClientId, FrameIndex)]) -> Option<FrameSet> {
+    fn frames(&mut self, frames: FrameSet, _: &[FrameFor]) -> Option<FrameSet> {
         Some(frames)
     }
     fn frame(&mut self, _: ClientId, _: &[u8]) {}

@@ -35,7 +35,9 @@ pub struct RoomCounters {
     pub snapshots: u64,
     /// Frames sent, one a client and snapshot at most.
     pub frames: u64,
-    /// Their bytes, without envelopes.
+    /// Of these, those sent twice, to clients whose link is seen to lose datagrams.
+    pub repeated: u64,
+    /// Their bytes, without envelopes; of those sent twice, twice.
     pub frame_bytes: u64,
     /// Frames not sent because enough were in flight: the next one covers them.
     pub conflated: u64,
@@ -61,7 +63,9 @@ pub struct ClientReport {
     pub in_flight: usize,
     /// Frames it was sent.
     pub frames: u64,
-    /// Their bytes, without envelopes.
+    /// Of these, those sent twice, for its link is seen to lose datagrams.
+    pub repeated: u64,
+    /// Their bytes, without envelopes; of those sent twice, twice.
     pub frame_bytes: u64,
     /// Frames it was not sent because enough were in flight.
     pub conflated: u64,
@@ -79,6 +83,7 @@ impl ClientReport {
             round_trip_ms: round_trip.map(|ms| ms as u64),
             in_flight: flow.in_flight(),
             frames: tally.frames,
+            repeated: tally.repeated,
             frame_bytes: tally.bytes,
             conflated: tally.conflated,
             over_budget: tally.over_budget,

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ringside_netcode::{
     Tick,
-    snapshot::{Feedback, FrameIndex, FrameRequest, Held, World},
+    snapshot::{Feedback, FrameRequest, Held, World},
     tick::Step,
 };
 
-use super::{ClientId, Outlet, Presence, Room, RoomCounters, client::Client, weather::Parcel};
+use super::{FrameFor, Outlet, Presence, Room, RoomCounters, client::Client, weather::Parcel};
 use crate::{
     cx::Cx,
     game::{Game, Subscriber},
@@ -135,20 +135,27 @@ fn show(
     request: &FrameRequest<'_>,
     world: &mut World,
     counters: &mut RoomCounters,
-    frames: &mut Vec<(ClientId, FrameIndex)>,
+    frames: &mut Vec<FrameFor>,
 ) {
     if !counters.snapshots.is_multiple_of(client.one_in.into()) {
         return;
     }
     match client.viewer.frame(world, request) {
         Ok(frame) => {
-            let bytes = world.frame_bytes(frame) as u64;
+            let twice = client.viewer.sends_twice() && client.links.is_none();
+            let bytes = world.frame_bytes(frame) as u64 * (1 + u64::from(twice));
             counters.frames += 1;
+            counters.repeated += u64::from(twice);
             counters.frame_bytes += bytes;
             client.tally.frames += 1;
+            client.tally.repeated += u64::from(twice);
             client.tally.bytes += bytes;
             let Some(links) = &mut client.links else {
-                return frames.push((client.id, frame));
+                return frames.push(FrameFor {
+                    client: client.id,
+                    frame,
+                    twice,
+                });
             };
             let mut bytes = Vec::with_capacity(world.frame_bytes(frame));
             world.copy_frame(frame, &mut bytes);

@@ -1,7 +1,10 @@
-//! Datagrams: who is sent what by them, and what is heard of those that come in.
+//! Datagrams: who is sent what by them, once or twice, and what is heard of those that come in.
 
+use std::sync::Arc;
+
+use ringside_gateway::{Class, ConnId, Copies, EachBytes, SendPieces};
 use ringside_tests::{
-    peer::{Identity, QuicFrame},
+    peer::{Frame, Identity, QuicFrame, WebSocket},
     within,
 };
 
@@ -44,6 +47,116 @@ async fn what_may_be_lost_goes_by_datagram_to_those_who_asked() {
     })
     .await;
     assert_eq!(world.gateway.counters().datagrams_sent, 8);
+}
+
+/// The same bytes for everybody, so often.
+struct Bytes(Copies);
+
+impl EachBytes for Bytes {
+    fn each(&self, _: ConnId, send: &mut SendPieces<'_>) {
+        send(
+            Class::Volatile,
+            self.0,
+            4,
+            &mut [&b"ab"[..], b"cd"].into_iter(),
+        );
+    }
+}
+
+/// The event that [`Bytes`] comes with.
+const BYTES: &str = "451-[\"s\",{\"_placeholder\":true,\"num\":0}]";
+
+#[tokio::test]
+async fn what_goes_twice_does_so_by_datagram_and_by_no_stream() {
+    let identity = Identity::new();
+    let world = world(&identity, |_| {});
+    let lobby = world.gateway.room("lobby").expect("a room");
+    let mut publisher = world.gateway.publisher().expect("a publisher");
+    let mut page = Kind::Page.join(&world, &identity).await;
+    let asked = [
+        Kind::PageWithDatagrams.join(&world, &identity).await,
+        Kind::Native.join(&world, &identity).await,
+    ];
+    let mut asked = Vec::from(asked);
+    let target = "/socket.io/?EIO=4&transport=websocket";
+    let mut socket = WebSocket::connect(world.at(), target).await;
+    socket.next_text().await;
+    socket.text("40").await;
+    socket.next_text().await;
+    for it in asked.iter_mut().chain([&mut page]) {
+        it.text("42[\"enter\",\"lobby\"]").await;
+        assert_eq!(it.next_text().await, "42[\"entered\"]");
+    }
+    socket.text("42[\"enter\",\"lobby\"]").await;
+    assert_eq!(socket.next_text().await, "42[\"entered\"]");
+
+    for copies in [Copies::Two, Copies::One, Copies::Two] {
+        let before = world.gateway.counters();
+        let sent = publisher.emit_each(&lobby, "s", Arc::new(Bytes(copies)));
+        sent.expect("it is sent");
+        let over = publisher.emit(&lobby, Class::Reliable, "over", &());
+        over.expect("it is sent");
+        publisher.flush();
+        let both = [
+            QuicFrame::Text(BYTES.to_owned()),
+            QuicFrame::Binary(b"abcd".to_vec()),
+        ];
+        let times = if copies == Copies::Two { 2 } else { 1 };
+        for it in &mut asked {
+            for _ in 0..times {
+                assert_eq!(it.next_datagram().await, both, "{copies:?}");
+            }
+            assert_eq!(it.next_text().await, "42[\"over\"]");
+        }
+        assert_eq!([page.next().await, page.next().await], both);
+        assert_eq!(page.next_text().await, "42[\"over\"]");
+        assert_eq!(socket.next_text().await, BYTES);
+        assert_eq!(socket.next().await, Frame::Binary(b"abcd".to_vec()));
+        assert_eq!(socket.next_text().await, "42[\"over\"]");
+        let counted = || {
+            let now = world.gateway.counters();
+            let sent = now.datagrams_sent - before.datagrams_sent;
+            (sent, now.datagrams_repeated - before.datagrams_repeated)
+        };
+        let wanted = (2 * times, 2 * (times - 1));
+        within("the counts", async {
+            while counted() != wanted {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_may_end_while_its_copy_waits() {
+    const SESSIONS: u64 = 40;
+    let identity = Identity::new();
+    let world = world(&identity, |_| {});
+    let lobby = world.gateway.room("lobby").expect("a room");
+    let mut publisher = world.gateway.publisher().expect("a publisher");
+    for _ in 0..SESSIONS {
+        let mut it = Kind::Native.join(&world, &identity).await;
+        it.text("42[\"enter\",\"lobby\"]").await;
+        assert_eq!(it.next_text().await, "42[\"entered\"]");
+        let sent = publisher.emit_each(&lobby, "s", Arc::new(Bytes(Copies::Two)));
+        sent.expect("it is sent");
+        publisher.flush();
+        it.next_datagram().await;
+        world
+            .gateway
+            .to("lobby")
+            .disconnect_sockets(true)
+            .expect("they leave");
+        it.closed().await;
+    }
+    let counters = world.gateway.counters();
+    println!("{counters:?}");
+    assert!(counters.datagrams_sent - counters.datagrams_repeated >= SESSIONS);
+    // It serves on.
+    let mut it = Kind::Native.join(&world, &identity).await;
+    it.text("42[\"volatile\",\"x\"]").await;
+    it.next_datagram().await;
 }
 
 #[tokio::test]

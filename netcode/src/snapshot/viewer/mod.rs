@@ -4,6 +4,8 @@
 //! for the blocks of the cells in view, leaves out what the budget does not carry, and adds a
 //! frame to the tick's set. In between: [`Viewer::acknowledge`] and [`Viewer::request_keyframe`].
 //!
+//! Where a client's datagrams are seen to get lost, its frames go twice: [`Viewer::sends_twice`].
+//!
 //! The budget cuts by cell. A cell that waits gains credit in every frame by its weight, and what
 //! has most credit goes first; one that has waited for longer than the configured bound goes
 //! before all others, oldest first, and nothing overtakes it. So every cell in view is refreshed
@@ -27,6 +29,7 @@ use crate::bits::BitWriter;
 use crate::budget::{Allowance, ByteBudget};
 use crate::flow::{Flow, Loss};
 use crate::interest::View;
+use crate::losses::Losses;
 use core::time::Duration;
 
 pub(crate) use self::records::RECORDS;
@@ -99,7 +102,9 @@ pub struct ViewerStats {
     pub frames: u64,
     /// Of these, keyframes.
     pub keyframes: u64,
-    /// Their bytes, without envelopes.
+    /// Of these, those to be sent twice.
+    pub repeated: u64,
+    /// Their bytes, without envelopes; of those to be sent twice, twice.
     pub bytes: u64,
     /// Ticks without a frame because enough were in flight.
     pub held_in_flight: u64,
@@ -149,6 +154,9 @@ pub struct Viewer {
     queue: Queue,
     header: BitWriter,
     flow: Flow,
+    losses: Losses,
+    /// The last frame is to be sent twice.
+    sends_twice: bool,
     budget: Option<ByteBudget>,
     /// Bytes of a frame, unless its first cell alone is larger.
     frame_bytes: usize,
@@ -164,6 +172,8 @@ impl Viewer {
             queue: Queue::default(),
             header: BitWriter::new(),
             flow: Flow::new(config.delivery.loss(), config.interval),
+            losses: Losses::default(),
+            sends_twice: false,
             frame_bytes: usize::MAX,
             budget: config
                 .budget
@@ -182,6 +192,7 @@ impl Viewer {
         }
         self.config.delivery = delivery;
         self.flow = Flow::new(delivery.loss(), self.config.interval);
+        self.losses = Losses::default();
         self.records.forget();
         true
     }
@@ -218,7 +229,9 @@ impl Viewer {
         if !newest.is_newer(last) {
             // An ordered client is taken to have what was sent.
             if self.config.delivery == Delivery::Datagram {
-                self.records.acknowledge(newest, earlier);
+                let losses = &mut self.losses;
+                self.records
+                    .acknowledge(newest, earlier, |lost| losses.settle(lost));
             }
             self.flow.acknowledge(newest, now);
         }
@@ -265,9 +278,30 @@ impl Viewer {
             budget.spend(request.now, bytes);
         }
         self.flow.sent(tick, request.now);
+        self.sends_twice = self.losses.are_likely() && self.pays_twice(request.now, bytes);
         self.stats.frames += 1;
-        self.stats.bytes += bytes as u64;
+        self.stats.repeated += u64::from(self.sends_twice);
+        self.stats.bytes += bytes as u64 * (1 + u64::from(self.sends_twice));
         Ok(frame)
+    }
+
+    /// Whether the last frame is to be sent twice, in two packets, the second a moment behind the first: its link is seen
+    /// to lose datagrams, and the budget has been charged for both.
+    pub fn sends_twice(&self) -> bool {
+        self.sends_twice
+    }
+
+    /// Charges the budget for a copy of a frame just sent, if it has room for that and for as large a frame after it: what
+    /// is new goes before what is a copy.
+    fn pays_twice(&mut self, now: Duration, bytes: usize) -> bool {
+        let Some(budget) = &mut self.budget else {
+            return true;
+        };
+        let has_room = budget.available(now).paced >= 2 * bytes;
+        if has_room {
+            budget.spend(now, bytes);
+        }
+        has_room
     }
 
     /// What may be sent now.

@@ -20,6 +20,8 @@ pub(super) struct Record {
     pub tick: Tick,
     /// Whether the client has the frame.
     has: bool,
+    /// Whether that is known to stay so.
+    settled: bool,
     pub cells: Vec<(CellId, Tick)>,
 }
 
@@ -95,12 +97,20 @@ impl Records {
         self.sent.back().map(|record| record.tick)
     }
 
-    /// Notes which frames the client has.
-    pub fn acknowledge(&mut self, newest: Tick, earlier: u32) {
+    /// Notes which frames the client has. Of each frame, in their order, `settled` is told once whether it was lost: a
+    /// client uses none that comes after a newer one.
+    pub fn acknowledge(&mut self, newest: Tick, earlier: u32, mut settled: impl FnMut(bool)) {
         for record in &mut self.sent {
             let behind = newest.since(record.tick);
             let named = (1..=32).contains(&behind) && earlier >> (behind - 1) & 1 == 1;
             record.has |= behind == 0 || named;
+            if behind >= 0 && !record.settled {
+                record.settled = true;
+                // Of one that is further back nothing is said.
+                if behind <= 32 {
+                    settled(!record.has);
+                }
+            }
         }
     }
 
@@ -163,6 +173,7 @@ impl Records {
         Record {
             tick,
             has,
+            settled: false,
             ..record
         }
     }

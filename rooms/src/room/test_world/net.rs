@@ -11,7 +11,7 @@ use ringside_netcode::{
     Tick,
     bits::BitWriter,
     input::{InputSender, ViewTick, Wired},
-    snapshot::{Decoder, FrameError, FrameIndex, FrameSet},
+    snapshot::{Decoder, FrameError, FrameSet},
     tick::Step,
 };
 use serde_json::value::RawValue;
@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use super::pebble::{Pebble, Push, Stone};
 use crate::{
     game::Game,
-    room::{ClientId, Goodbye, Outlet, Room, To, Urgency},
+    room::{ClientId, FrameFor, Goodbye, Outlet, Room, To, Urgency},
 };
 
 /// One client of the simulated network.
@@ -34,6 +34,11 @@ pub(crate) struct SimClient {
     pub(crate) events: Vec<(u32, String)>,
     /// Frames on their way.
     pub(crate) waiting: VecDeque<Vec<u8>>,
+    /// Its frames come as datagrams: of so many the last is lost. They are counted here.
+    pub(crate) loses_one_in: Option<u64>,
+    datagrams: u64,
+    /// Frames that were no news.
+    pub(crate) stale: u64,
     /// It reads nothing.
     pub(crate) stalled: bool,
     pub(crate) gone: bool,
@@ -57,6 +62,9 @@ impl SimClient {
             bye: None,
             events: Vec::new(),
             waiting: VecDeque::new(),
+            loses_one_in: None,
+            datagrams: 0,
+            stale: 0,
             stalled: false,
             gone: false,
             decoder: Decoder::new(Pebble::new().layers().clone()),
@@ -85,7 +93,7 @@ impl SimClient {
                     self.wants_keyframe = false;
                     self.news = true;
                 }
-                Err(FrameError::Stale) => {}
+                Err(FrameError::Stale) => self.stale += 1,
                 Err(FrameError::MissingBaseline(_)) => self.wants_keyframe = true,
                 Err(_) => {
                     self.malformed += 1;
@@ -97,11 +105,14 @@ impl SimClient {
 
     fn packet(&mut self) -> Bytes {
         let mut bits = BitWriter::new();
-        let ack = self.decoder.acknowledgement().map(|(newest, _)| newest);
+        let ack = self.decoder.acknowledgement();
         let view = self.decoder.tick().unwrap_or_default();
-        self.inputs
-            .packet(ack, ViewTick::new(view, 0), false)
-            .write(&mut bits);
+        let newest = ack.map(|(newest, _)| newest);
+        let mut packet = self.inputs.packet(newest, ViewTick::new(view, 0), false);
+        packet.ack_bits = ack
+            .map(|(_, earlier)| earlier)
+            .filter(|_| self.loses_one_in.is_some());
+        packet.write(&mut bits);
         bits.into_bytes().into()
     }
 }
@@ -238,8 +249,13 @@ impl Outlet for Net {
         }
     }
 
-    fn frames(&mut self, frames: FrameSet, whose: &[(ClientId, FrameIndex)]) -> Option<FrameSet> {
-        for (id, frame) in whose {
+    fn frames(&mut self, frames: FrameSet, whose: &[FrameFor]) -> Option<FrameSet> {
+        for FrameFor {
+            client: id,
+            frame,
+            twice,
+        } in whose
+        {
             let client = self.clients.get_mut(id).expect("it was let in");
             assert!(
                 client.shared && client.inside,
@@ -247,7 +263,13 @@ impl Outlet for Net {
             );
             let mut bytes = Vec::new();
             frames.copy_to(*frame, &mut bytes);
-            client.waiting.push_back(bytes);
+            for _ in 0..1 + u32::from(*twice) {
+                client.datagrams += 1;
+                let lost = |one_in| client.datagrams.is_multiple_of(one_in);
+                if !client.loses_one_in.is_some_and(lost) {
+                    client.waiting.push_back(bytes.clone());
+                }
+            }
         }
         Some(frames)
     }
