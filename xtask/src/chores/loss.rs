@@ -30,8 +30,9 @@ use crate::{
 /// time between two snapshots as a player read them. Prints each run and the medians of the rounds.
 ///
 /// Fails when the p99 of gaps over datagrams is more than --bar of that over WebSocket; the p99.9 is told beside it. Without
-/// delay TCP learns from the next snapshot that one is missing, and has sent it again within two intervals, as long as a
-/// datagram's loss lasts; where that is lost too it waits, and datagrams do not. Ends with `N passed, N failed`.
+/// delay TCP learns from the next snapshot that one is missing, and has sent it again within two intervals; where that is lost
+/// too it waits longer. A datagram that is lost is not sent again, but where some are seen to be, each goes twice: then both
+/// have to be lost for a gap of two intervals. Ends with `N passed, N failed`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Players, each with a connection of its own.
@@ -110,8 +111,8 @@ fn compare(repo: &Repo, args: &Args) -> Result<(bool, String), String> {
             let run = server.play(&net, &programs.join("glimmer-swarm"), over, args, &tools)?;
             let dropped = net.dropped(&tools)? - before;
             println!(
-                "{round} {over:>9}: gaps p50 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms, max {:.0} ms; {:.1} snapshots a second; {} missing baselines; {} ended; {dropped} packets dropped",
-                run.p50, run.p99, run.p999, run.max, run.rate, run.missing, run.ended
+                "{round} {over:>9}: gaps p50 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms, max {:.0} ms; {:.1} snapshots and {:.0} bytes a second, copies included; {} missing baselines; {} ended; {dropped} packets dropped",
+                run.p50, run.p99, run.p999, run.max, run.rate, run.bytes, run.missing, run.ended
             );
             if dropped == 0 && args.percent > 0 {
                 return Err("the rule dropped nothing: then this shows nothing".to_owned());
@@ -322,6 +323,7 @@ impl Server {
             p999: number("gapMsP999"),
             max: number("gapMsMax"),
             rate: number("snapshotsPerPlayerSecond"),
+            bytes: number("bytesPerPlayerSecond"),
             missing: number("missingBaselines"),
             ended: number("ended"),
         };
@@ -348,6 +350,7 @@ struct Run {
     p999: f64,
     max: f64,
     rate: f64,
+    bytes: f64,
     missing: f64,
     ended: f64,
 }
