@@ -38,8 +38,8 @@ pub enum Copies {
     /// Once.
     #[default]
     One,
-    /// Twice where it goes by datagram, the second a moment behind the first and in a packet of its own, so that one
-    /// lost packet does not take both. By a stream, which loses nothing, once. A receiver may get both.
+    /// Twice where it goes by datagram, in two packets, so that one lost packet does not take both; if the first cannot
+    /// leave at once, it goes once. By a stream, which loses nothing, once. A receiver may get both.
     Two,
 }
 

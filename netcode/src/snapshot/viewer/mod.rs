@@ -285,8 +285,8 @@ impl Viewer {
         Ok(frame)
     }
 
-    /// Whether the last frame is to be sent twice, in two packets, the second a moment behind the first: its link is seen
-    /// to lose datagrams, and the budget has been charged for both.
+    /// Whether the last frame is to be sent twice, in two packets: its link is seen to lose datagrams, and the budget has
+    /// been charged for both.
     pub fn sends_twice(&self) -> bool {
         self.sends_twice
     }
