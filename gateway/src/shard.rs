@@ -27,15 +27,11 @@ use tokio::sync::oneshot;
 
 use crate::{
     env,
-    session::{Ask, Sessions, Upper},
+    session::{Ask, Inbox, Sessions, Upper},
     shared::Shared,
     sink::{GatewaySink, reason_of},
     socketio::{DisconnectReason, Memory},
 };
-
-/// Bytes read from a socket at once, per shard: a few full-sized messages, and small enough to stay
-/// in the second-level cache.
-const SCRATCH: usize = 64 * 1024;
 
 pub(crate) struct GatewayShard {
     pub(crate) id: usize,
@@ -43,7 +39,7 @@ pub(crate) struct GatewayShard {
     pub(crate) shared: Arc<Shared>,
     pub(crate) sessions: RefCell<Sessions>,
     /// Where reads go. Nobody holds it across an await.
-    pub(crate) scratch: RefCell<Box<[u8]>>,
+    pub(crate) inbox: RefCell<Inbox>,
     /// What was read, decrypted. Empty where nothing is.
     pub(crate) plain: RefCell<Vec<u8>>,
     /// Where messages may be compressed: inflates those of all connections, one by one.
@@ -54,6 +50,7 @@ pub(crate) struct GatewayShard {
     pub(crate) recovery: RefCell<Memory>,
     /// Within [`batch`](Self::batch): when it began. What is sent is shown at its end.
     batch_at: Cell<Option<Millis>>,
+    last_batch: Cell<Millis>,
     /// The gateway ends its sessions: nobody opens one any more.
     pub(crate) draining: Cell<bool>,
 }
@@ -84,12 +81,13 @@ impl GatewayShard {
             local,
             shared,
             sessions: RefCell::new(Sessions::default()),
-            scratch: RefCell::new(vec![0; SCRATCH].into()),
+            inbox: RefCell::default(),
             plain: RefCell::default(),
             inflater,
             connecting: RefCell::default(),
             recovery: RefCell::default(),
             batch_at: Cell::new(None),
+            last_batch: Cell::new(Millis(0)),
             draining: Cell::new(false),
         })
     }
@@ -99,6 +97,11 @@ impl GatewayShard {
         self.batch_at.get().unwrap_or_else(|| env::now(&self.local))
     }
 
+    /// When the last batch began.
+    pub(crate) fn last_batch(&self) -> Millis {
+        self.last_batch.get()
+    }
+
     /// Something was staged outside a batch: the pump shows it, when this task yields.
     pub(crate) fn flush_soon(&self) {
         if self.batch_at.get().is_none() {
@@ -106,9 +109,11 @@ impl GatewayShard {
         }
     }
 
-    /// Runs what handles one piece of input, then shows all shards what it sent.
+    /// Runs what handles input, then shows all shards what it sent.
     pub(crate) fn batch<R>(&self, handle: impl FnOnce() -> R) -> R {
-        self.batch_at.set(Some(env::now(&self.local)));
+        let now = env::now(&self.local);
+        self.batch_at.set(Some(now));
+        self.last_batch.set(now);
         let result = handle();
         self.batch_at.set(None);
         self.local.flush();

@@ -166,6 +166,7 @@ impl Gateway {
                     let shard = GatewayShard::new(local, shared);
                     shared::enter(&shard);
                     let host = GatewayHost(shard.clone());
+                    shard.local.spawn(shard.clone().take_in_reads());
                     if shard.shared.recovery.is_some() {
                         shard.local.spawn(shard.clone().sweep());
                     }

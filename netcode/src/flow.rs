@@ -104,7 +104,7 @@ impl Flow {
         };
         let patience = rtt.smoothed + 2 * rtt.variation;
         // An acknowledgement that comes just as the next frame is due is in time for it.
-        let intervals = patience.as_nanos().div_ceil(self.interval.as_nanos());
+        let intervals = nanos(patience).div_ceil(nanos(self.interval));
         let intervals = usize::try_from(intervals).unwrap_or(WINDOW_MAX).max(1);
         intervals.saturating_add(spare).min(WINDOW_MAX)
     }
@@ -119,7 +119,7 @@ impl Flow {
                 self.given_up = self.given_up.saturating_add(1);
             }
         }
-        self.sent.len() < self.window()
+        self.sent.is_empty() || self.sent.len() < self.window()
     }
 
     /// Tells that the frame of `tick` was sent at `now`.
@@ -147,6 +147,10 @@ impl Flow {
             .is_some_and(|(sent, _)| !sent.is_newer(tick))
         {
             self.sent.pop_front();
+        }
+        if self.sent.is_empty() {
+            // Begins anew in the memory that was used last.
+            self.sent.clear();
         }
     }
 
@@ -178,6 +182,11 @@ impl Flow {
         let longest = LOST_AFTER_MAX.max(2 * self.interval);
         (patience.max(LOST_AFTER_MIN) * (1 << doublings)).min(longest)
     }
+}
+
+/// In 64 bits, which hold five centuries: dividing 128 takes a computer several times as long.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -196,9 +196,11 @@ impl RewindPolicy {
     }
 
     /// A duration in sixteenths of a tick, cut to what a stamp can say.
-    fn sixteenths(&self, time: Duration) -> i32 {
-        let sixteenths = time.as_nanos() * 16 * u128::from(self.hz) / 1_000_000_000;
-        i32::try_from(sixteenths)
+    pub fn sixteenths(&self, time: Duration) -> i32 {
+        // In 64 bits, for dividing 128 takes several times as long; what does not fit is cut anyway.
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let product = nanos.saturating_mul(16 * u64::from(self.hz));
+        i32::try_from(product / 1_000_000_000)
             .unwrap_or(i32::MAX)
             .min(i32::from(i16::MAX))
     }

@@ -48,6 +48,16 @@ impl TcpSink {
         }
     }
 
+    /// Nothing more is to be read from the connection: its reading task ends.
+    pub fn end_reader(&mut self, conn: ConnId) {
+        if let Some(slot) = self.streams.get(conn.slot())
+            && is_of(slot, conn)
+            && let Some(reader) = self.readers[conn.slot()].take()
+        {
+            reader.abort();
+        }
+    }
+
     /// The connection's stream, while it has one.
     pub fn stream(&self, conn: ConnId) -> Option<&TcpStream> {
         of(&self.streams, conn)

@@ -7,6 +7,7 @@
 mod ask;
 mod candidate;
 mod end;
+mod inbox;
 mod pace;
 mod read;
 #[cfg(test)]
@@ -21,11 +22,12 @@ use ringside_proto::{
     engineio::{Act, OpenPacket, PacketKind, ServerSession, Transport, Version},
     socketio,
     time::Millis,
-    ws::PendingPongs,
+    ws::{Decoder, PendingPongs},
 };
 
 pub(crate) use ask::{Ask, Offer, Poll, Post, PostBegin, abort_poll, abort_post};
 pub(crate) use candidate::{Candidate, adopt};
+pub(crate) use inbox::Inbox;
 use pace::Pace;
 pub(crate) use read::start;
 pub(crate) use table::Sessions;
@@ -47,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) engine: ServerSession,
     pub(crate) upper: Upper,
     pub(crate) pace: Pace,
+    /// Of its WebSocket, if it has one, while nothing is being taken in.
+    decoder: Option<Decoder>,
     /// What it owes of WebSocket's own pongs.
     pub(crate) pongs: PendingPongs,
     /// The shard's turn, in its low bits, before which the last of them was put on its way.
@@ -177,6 +181,7 @@ impl GatewayShard {
             engine: ServerSession::new(timing, version, transport, now),
             upper,
             pace: Pace::default(),
+            decoder: None,
             pongs: PendingPongs::default(),
             pongs_turn: 0,
             endpoint,
@@ -257,6 +262,8 @@ impl GatewayShard {
     pub(crate) fn debt(&self, conn: ConnId) -> Option<Duration> {
         let mut sessions = self.sessions.borrow_mut();
         let session = sessions.get(conn)?;
+        // Hardly anybody owes anything, not even by an earlier time, which is known without a look at the clock.
+        session.pace.debt(self.last_batch(), &self.shared.limits)?;
         let now = self.now();
         let wait = session.pace.debt(now, &self.shared.limits)?;
         let held = wait.min(HOLD_MAX).as_millis() as u32;

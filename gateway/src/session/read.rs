@@ -1,9 +1,10 @@
-//! Reading: one task per WebSocket, into the shard's scratch buffer.
+//! Reading: one task per WebSocket, into the shard's inbox, and what becomes of what was read.
 //!
 //! Promises: a task only reads. It awaits its socket's readiness and nothing else, never a handler;
 //! an idle connection keeps no buffer. What a peer does wrong ends its own session, with a reason.
+//! Leaves out when it is taken in ([`inbox`](super::inbox)).
 
-use std::{future::poll_fn, io, rc::Rc, task::Poll, time::Duration};
+use std::{future::poll_fn, io, rc::Rc, task::Poll};
 
 use ringside_core::ConnId;
 use ringside_proto::{
@@ -33,17 +34,18 @@ pub(crate) fn start(
         deflate,
     } = websocket;
     shard.sink().insert(conn, stream, deflate);
-    let reader = this
-        .local
-        .spawn(read(this.clone(), conn, decoder, leftover));
+    if let Some(session) = this.sessions.borrow_mut().get(conn) {
+        session.decoder = Some(decoder);
+    }
+    let reader = this.local.spawn(read(this.clone(), conn, leftover));
     shard.sink().tcp.set_reader(conn, reader);
     // What waited for a transport goes out by this one.
     shard.writable(conn);
     this.local.wake_pump();
 }
 
-async fn read(this: Rc<GatewayShard>, conn: ConnId, mut decoder: Decoder, mut leftover: Vec<u8>) {
-    if !leftover.is_empty() && !this.batch(|| this.take_in(conn, &mut decoder, &mut leftover)) {
+async fn read(this: Rc<GatewayShard>, conn: ConnId, mut leftover: Vec<u8>) {
+    if !leftover.is_empty() && !this.batch(|| this.take_in(conn, &mut leftover)) {
         return;
     }
     drop(leftover);
@@ -54,14 +56,21 @@ async fn read(this: Rc<GatewayShard>, conn: ConnId, mut decoder: Decoder, mut le
             None => Poll::Pending,
         });
         if readable.await.is_err() {
+            this.take_in_all();
             return this.lost(conn, true);
         }
-        match this.read_once(conn, &mut decoder) {
-            Read::More(None) => {}
+        if let Some(wait) = this.debt(conn) {
             // Boxed: every reader would otherwise carry room for a timer it hardly ever needs.
-            Read::More(Some(wait)) => Box::pin(tokio::time::sleep(wait)).await,
+            Box::pin(tokio::time::sleep(wait)).await;
+        }
+        match this.read_once(conn) {
+            Read::More => {}
             Read::Over => return,
-            Read::Lost { failed } => return this.lost(conn, failed),
+            Read::Lost { failed } => {
+                // What came before the end comes first.
+                this.take_in_all();
+                return this.lost(conn, failed);
+            }
         }
     }
 }
@@ -79,7 +88,7 @@ fn drained(stream: &tokio::net::TcpStream) {
 /// Bytes of a reading task's future.
 #[cfg(test)]
 pub(super) fn future_bytes() -> usize {
-    fn bytes_of<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+    fn bytes_of<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
         size_of::<F>()
     }
     bytes_of(read)
@@ -87,9 +96,9 @@ pub(super) fn future_bytes() -> usize {
 
 /// What came of reading a socket once.
 enum Read {
-    /// After so long, if it was read faster than it may be.
-    More(Option<Duration>),
-    /// The session has ended, or its stream is somebody else's.
+    /// What there was lies in the inbox.
+    More,
+    /// The stream is not there any more.
     Over,
     /// The stream has ended.
     Lost { failed: bool },
@@ -101,50 +110,50 @@ impl GatewayShard {
         Decoder::new(Role::Server, self.shared.limits.ws()).with_deflate(deflate)
     }
 
-    /// Reads what is there into the shard's scratch buffer and takes it in.
-    fn read_once(self: &Rc<Self>, conn: ConnId, decoder: &mut Decoder) -> Read {
-        let mut scratch = self.scratch.borrow_mut();
-        let read = match self.local.shard().sink_ref().tcp.stream(conn) {
-            Some(stream) => {
-                let read = stream.try_read(&mut scratch);
-                if matches!(read, Ok(n) if n > 0 && n < scratch.len()) {
-                    drained(stream);
+    /// Reads what is there into the shard's inbox.
+    fn read_once(self: &Rc<Self>, conn: ConnId) -> Read {
+        let (read, full) = {
+            let mut inbox = self.inbox.borrow_mut();
+            let free = inbox.free();
+            let size = free.len();
+            let read = match self.local.shard().sink_ref().tcp.stream(conn) {
+                Some(stream) => {
+                    let read = stream.try_read(free);
+                    if matches!(read, Ok(n) if n > 0 && n < size) {
+                        drained(stream);
+                    }
+                    read
                 }
-                read
-            }
-            None => return Read::Over,
+                None => return Read::Over,
+            };
+            let full = matches!(read, Ok(n) if n > 0 && inbox.add(conn, n));
+            (read, full)
         };
+        if full {
+            self.take_in_all();
+        }
         match read {
             Ok(0) => Read::Lost { failed: false },
-            Ok(n) if self.local.shard().sink_ref().recoded.is_encrypted(conn) => {
-                self.take_in_encrypted(conn, decoder, &scratch[..n])
-            }
-            Ok(n) => self.take_in_at_once(conn, decoder, &mut scratch[..n]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::More(None),
+            Ok(_) => Read::More,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::More,
             Err(_) => Read::Lost { failed: true },
         }
     }
 
-    /// Takes in what was read as one batch.
-    fn take_in_at_once(
-        self: &Rc<Self>,
-        conn: ConnId,
-        decoder: &mut Decoder,
-        bytes: &mut [u8],
-    ) -> Read {
-        self.batch(|| match self.take_in(conn, decoder, bytes) {
-            true => Read::More(self.debt(conn)),
-            false => Read::Over,
-        })
+    /// Takes in what was read of one connection. When its session is over, nothing more is read.
+    pub(super) fn take_in_read(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) {
+        let is_encrypted = self.local.shard().sink_ref().recoded.is_encrypted(conn);
+        let goes_on = match is_encrypted {
+            true => self.take_in_encrypted(conn, bytes),
+            false => self.take_in(conn, bytes),
+        };
+        if !goes_on {
+            self.local.shard().sink().tcp.end_reader(conn);
+        }
     }
 
-    /// Decrypts what was read, and takes that in.
-    fn take_in_encrypted(
-        self: &Rc<Self>,
-        conn: ConnId,
-        decoder: &mut Decoder,
-        ciphertext: &[u8],
-    ) -> Read {
+    /// Decrypts what was read, and takes that in. Returns whether reading goes on.
+    fn take_in_encrypted(self: &Rc<Self>, conn: ConnId, ciphertext: &[u8]) -> bool {
         let mut plain = self.plain.borrow_mut();
         plain.clear();
         let state = self
@@ -152,18 +161,15 @@ impl GatewayShard {
             .shard()
             .sink()
             .decrypt(conn, ciphertext, &mut plain);
-        let read = match plain.is_empty() {
-            true => Read::More(None),
-            false => self.take_in_at_once(conn, decoder, &mut plain),
-        };
-        if matches!(read, Read::Over) {
-            return read;
+        if !plain.is_empty() && !self.take_in(conn, &mut plain) {
+            return false;
         }
         match state {
-            TlsState::Open => read,
-            TlsState::Ended => Read::Lost { failed: false },
-            TlsState::Broken => Read::Lost { failed: true },
+            TlsState::Open => return true,
+            TlsState::Ended => self.lost(conn, false),
+            TlsState::Broken => self.lost(conn, true),
         }
+        false
     }
 
     /// The transport in use is gone.
@@ -179,8 +185,29 @@ impl GatewayShard {
         }
     }
 
-    /// Takes in what was read. Returns whether reading goes on.
-    fn take_in(self: &Rc<Self>, conn: ConnId, decoder: &mut Decoder, bytes: &mut [u8]) -> bool {
+    /// Takes in what a WebSocket brought. Returns whether reading goes on.
+    fn take_in(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) -> bool {
+        // Handlers may look at the session, or end it.
+        let decoder = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => session.decoder.take(),
+            None => return false,
+        };
+        let Some(mut decoder) = decoder else {
+            return false;
+        };
+        let goes_on = self.take_in_with(conn, &mut decoder, bytes);
+        if goes_on && let Some(session) = self.sessions.borrow_mut().get(conn) {
+            session.decoder = Some(decoder);
+        }
+        goes_on
+    }
+
+    fn take_in_with(
+        self: &Rc<Self>,
+        conn: ConnId,
+        decoder: &mut Decoder,
+        bytes: &mut [u8],
+    ) -> bool {
         let (framed, version) = match self.sessions.borrow_mut().get(conn) {
             Some(session) => (session.endpoint.is_framed(), session.engine.version()),
             None => return false,

@@ -86,6 +86,8 @@ pub struct World {
     pub(super) owned: Vec<(u8, EntityId, u32)>,
     pub(super) owned_values: Vec<u32>,
     pub(crate) frames: FrameSet,
+    /// The header being written: all viewers use the same memory.
+    pub(super) header: BitWriter,
     writer: BitWriter,
     scratch: Scratch,
     counters: EncodeCounters,
@@ -109,6 +111,7 @@ impl World {
             owned: Vec::new(),
             owned_values: Vec::new(),
             frames: FrameSet::default(),
+            header: BitWriter::new(),
             writer: BitWriter::new(),
             scratch: Scratch::default(),
             counters: EncodeCounters::default(),

@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    hash::BuildHasherDefault,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::JoinHandle,
@@ -19,7 +20,7 @@ use super::{
     Full, Hosted, Letter, Office, RoomAddress, RoomInfo, Rota, Turn, What,
     wire::{Sockets, Wire},
 };
-use crate::{game::Refusal, server::Directory};
+use crate::{game::Refusal, room::Spread, server::Directory};
 
 /// Sends wait for company no longer than this.
 const FLUSH_WITHIN: Duration = Duration::from_micros(500);
@@ -45,7 +46,8 @@ pub(crate) struct Worker {
     pub(super) gateway: Gateway,
     pub(super) publisher: Publisher,
     pub(super) rota: Rota<u64>,
-    pub(super) rooms: HashMap<u64, Hosting>,
+    /// By numbers of this server's own, and looked at for each letter.
+    pub(super) rooms: HashMap<u64, Hosting, BuildHasherDefault<Spread>>,
     pub(super) letters: Vec<Letter>,
     pub(super) unflushed_since: Option<Duration>,
     pub(super) chores_at: Duration,
@@ -71,7 +73,7 @@ impl Worker {
             gateway,
             publisher,
             rota: Rota::default(),
-            rooms: HashMap::new(),
+            rooms: HashMap::default(),
             letters: Vec::new(),
             unflushed_since: None,
             chores_at: Duration::ZERO,

@@ -69,6 +69,10 @@ impl<G: Game> Room<G> {
     /// Frees the seats that were not claimed in time.
     pub(super) fn expire(&mut self, now: Duration) {
         self.reserved.retain(|_, until| *until > now);
+        if self.by_client.len() == self.tokens.len() {
+            // Everybody who has a seat is here.
+            return;
+        }
         let late = |presence: &Presence| matches!(presence, Presence::Away(until) if *until <= now);
         let expired = self.seats.iter().filter(|(_, seat)| late(&seat.presence));
         let expired: Vec<PlayerId> = expired.map(|(id, _)| *id).collect();

@@ -264,19 +264,21 @@ impl PacketRate {
 #[derive(Clone, Copy, Debug)]
 struct Stamps {
     policy: RewindPolicy,
-    interval: Duration,
+    /// The longest interpolation delay that is believed, in sixteenths of a tick.
+    delay_max: i32,
     /// Smoothed sixteenths, times 16.
     usual: Option<i32>,
 }
 
 impl Stamps {
     fn new(options: &RoomOptions) -> Self {
+        let policy = RewindPolicy {
+            max: options.rewind_max,
+            ..RewindPolicy::at(options.step.hz)
+        };
         Self {
-            policy: RewindPolicy {
-                max: options.rewind_max,
-                ..RewindPolicy::at(options.step.hz)
-            },
-            interval: options.interval(),
+            delay_max: policy.sixteenths(options.interval() * DELAY_INTERVALS_MAX),
+            policy,
             usual: None,
         }
     }
@@ -290,12 +292,10 @@ impl Stamps {
         round_trip: Option<Duration>,
     ) -> (ViewTick, Verdict) {
         let hz = self.policy.hz.max(1);
-        let sixteenths =
-            |time: Duration| (time.as_nanos() * 16 * u128::from(hz) / 1_000_000_000) as i32;
         let lead = i32::from(lead_quarters.max(0)) * 4;
         let most = match round_trip {
-            Some(rtt) => sixteenths(rtt) + lead + sixteenths(self.interval * DELAY_INTERVALS_MAX),
-            None => sixteenths(self.policy.max),
+            Some(rtt) => self.policy.sixteenths(rtt) + lead + self.delay_max,
+            None => self.policy.sixteenths(self.policy.max),
         };
         let claimed = i32::from(behind);
         let usual = self.usual.unwrap_or(claimed.clamp(0, most) * 16);

@@ -42,7 +42,7 @@ use std::{
 
 use ringside_netcode::{Tick, replay::Recorder, snapshot::World};
 
-pub(crate) use self::outlet::ByClient;
+pub(crate) use self::outlet::{ByClient, Spread};
 use self::{
     client::{Client, Spectator},
     events::EventLog,
@@ -74,7 +74,7 @@ pub struct Room<G: Game> {
     seats: BTreeMap<PlayerId, Seat<G::Input>>,
     free: VecDeque<PlayerId>,
     tokens: BTreeMap<Token, PlayerId>,
-    by_client: BTreeMap<ClientId, PlayerId>,
+    by_client: ByClient<PlayerId>,
     /// Seats promised to whoever comes with the token, and until when.
     reserved: BTreeMap<Token, Duration>,
     spectators: BTreeMap<ClientId, Spectator>,
@@ -112,7 +112,7 @@ impl<G: Game> Room<G> {
             seats: BTreeMap::new(),
             free: (1..=options.seats).map(PlayerId).collect(),
             tokens: BTreeMap::new(),
-            by_client: BTreeMap::new(),
+            by_client: ByClient::default(),
             reserved: BTreeMap::new(),
             spectators: BTreeMap::new(),
             events: EventLog::default(),
@@ -162,9 +162,8 @@ impl<G: Game> Room<G> {
 
     /// People on seats, whether here or away, and seats reserved for some.
     pub fn people(&self) -> usize {
-        let seats = self.seats.values();
-        let people = seats.filter(|seat| !seat.who.bot).count();
-        people + self.reserved.len()
+        // Each has a token, and bots have none.
+        self.tokens.len() + self.reserved.len()
     }
 
     /// Who watches.

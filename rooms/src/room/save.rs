@@ -104,6 +104,9 @@ impl<G: Game> Room<G> {
             let at = room.free.iter().position(|free| *free == seat.id);
             // A seat given twice, or one the room does not have.
             room.free.remove(at.ok_or(LoadError::Damaged)?);
+            if !seat.bot && room.tokens.contains_key(&seat.token) {
+                return Err(LoadError::Damaged);
+            }
             let presence = if seat.bot {
                 Presence::Bot
             } else {

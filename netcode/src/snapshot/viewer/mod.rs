@@ -152,7 +152,6 @@ pub struct Viewer {
     config: ViewerConfig,
     records: Records,
     queue: Queue,
-    header: BitWriter,
     flow: Flow,
     losses: Losses,
     /// The last frame is to be sent twice.
@@ -170,7 +169,6 @@ impl Viewer {
             config,
             records: Records::default(),
             queue: Queue::default(),
-            header: BitWriter::new(),
             flow: Flow::new(config.delivery.loss(), config.interval),
             losses: Losses::default(),
             sends_twice: false,
@@ -267,7 +265,10 @@ impl Viewer {
         let made = if limit.most == 0 {
             None
         } else {
-            self.make(world, request, tick, limit)
+            let mut header = core::mem::take(&mut world.header);
+            let made = self.make(world, &mut header, request, tick, limit);
+            world.header = header;
+            made
         };
         let Some(frame) = made else {
             self.stats.held_budget += 1;
@@ -324,6 +325,7 @@ impl Viewer {
     fn make(
         &mut self,
         world: &mut World,
+        header: &mut BitWriter,
         request: &FrameRequest<'_>,
         tick: Tick,
         limit: Allowance,
@@ -339,17 +341,16 @@ impl Viewer {
             feedback: request.feedback,
             owner: owner.filter(|(layer, id)| world.owned(*layer, *id).is_some()),
         };
-        let ordered = self.config.delivery == Delivery::Ordered;
 
         if let Some((base, older)) = baseline.same_as(request.view)
             && let Some(shape) = world.shape(&base.cells, base.tick, older)
         {
-            put_head(&mut self.header, &head, world);
-            let header = self.header.align();
+            put_head(header, &head, world);
+            let header = header.align();
             if header.len() + shape.bytes as usize <= limit.paced {
                 let base = baseline.place();
                 self.queue.clear();
-                self.records.repeat(tick, base, ordered);
+                self.records.repeat(tick, base, self.config.delivery);
                 self.stats.last_age = u32::from(age);
                 return Some(world.frames.push_shape(header, shape));
             }
@@ -364,19 +365,20 @@ impl Viewer {
             .select(limit, tick, stale_max, &baseline, owner_bits);
         self.stats.cells_deferred += deferred;
         let listed = self.queue.gather(&baseline);
-        put_head(&mut self.header, &Head { listed, ..head }, world);
+        put_head(header, &Head { listed, ..head }, world);
         if listed {
-            put_list(&mut self.header, &self.queue.list);
+            put_list(header, &self.queue.list);
         }
-        let bytes = self.header.align().len() + self.queue.bytes();
+        let bytes = header.align().len() + self.queue.bytes();
         if bytes > limit.most || self.queue.is_idle() {
             return None;
         }
         let keyframe = baseline.is_none();
-        self.records.add(tick, ordered, self.queue.sent_at(tick));
+        let sent = self.queue.sent_at(tick);
+        self.records.add(tick, self.config.delivery, sent);
         self.stats.last_age = u32::from(age);
         self.stats.keyframes += u64::from(keyframe);
-        Some(world.frames.push(self.header.align(), &self.queue.blocks))
+        Some(world.frames.push(header.align(), &self.queue.blocks))
     }
 }
 

@@ -83,11 +83,11 @@ impl<'r> Baseline<'r> {
     }
 }
 
-/// Frames sent, oldest first, at most [`RECORDS`].
+/// Frames sent, oldest first: at most as many as [`kept`] says.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     sent: VecDeque<Record>,
-    /// Memory of records no longer kept, at most as many.
+    /// Memory of records that were forgotten, at most [`RECORDS`].
     spare: Vec<Record>,
 }
 
@@ -152,36 +152,58 @@ impl Records {
     }
 
     /// Adds a frame after which the client knows `cells`.
-    pub fn add(&mut self, tick: Tick, has: bool, cells: impl Iterator<Item = (CellId, Tick)>) {
-        let mut record = self.blank(tick, has);
+    pub fn add(
+        &mut self,
+        tick: Tick,
+        delivery: Delivery,
+        cells: impl Iterator<Item = (CellId, Tick)>,
+    ) {
+        let mut record = self.reuse(delivery);
+        record.cells.clear();
         record.cells.extend(cells);
-        self.push(record);
+        self.push(tick, delivery, record);
     }
 
     /// Adds a frame that refreshed the same cells as the one at `place`.
-    pub fn repeat(&mut self, tick: Tick, place: usize, has: bool) {
-        let mut record = self.blank(tick, has);
-        record
-            .cells
-            .extend(self.sent[place].cells.iter().map(|(cell, _)| (*cell, tick)));
-        self.push(record);
+    pub fn repeat(&mut self, tick: Tick, place: usize, delivery: Delivery) {
+        let before = self.sent.len();
+        let mut record = self.reuse(delivery);
+        let moved_up = before - self.sent.len();
+        // Otherwise it is that one's memory, and has its cells.
+        if let Some(place) = place.checked_sub(moved_up) {
+            record.cells.clear();
+            record.cells.extend_from_slice(&self.sent[place].cells);
+        }
+        record.cells.iter_mut().for_each(|(_, known)| *known = tick);
+        self.push(tick, delivery, record);
     }
 
-    fn blank(&mut self, tick: Tick, has: bool) -> Record {
-        let mut record = self.spare.pop().unwrap_or_default();
-        record.cells.clear();
-        Record {
+    /// The memory for a record: that of the oldest, if there are as many as are kept.
+    fn reuse(&mut self, delivery: Delivery) -> Record {
+        let used = match self.sent.len() < kept(delivery) {
+            true => self.spare.pop(),
+            false => self.sent.pop_front(),
+        };
+        used.unwrap_or_default()
+    }
+
+    fn push(&mut self, tick: Tick, delivery: Delivery, record: Record) {
+        self.sent.push_back(Record {
             tick,
-            has,
+            // An ordered client is taken to have what was sent.
+            has: delivery == Delivery::Ordered,
             settled: false,
             ..record
-        }
+        });
     }
+}
 
-    fn push(&mut self, record: Record) {
-        if self.sent.len() == RECORDS {
-            self.spare.extend(self.sent.pop_front());
-        }
-        self.sent.push_back(record);
+/// How many frames are kept. An ordered client's baseline is always the last one, predicted from the one before it;
+/// any of a datagram client's may turn out to be the newest that it has. What is kept is memory to go through every
+/// few frames, for every client: less of it is still in the cache.
+fn kept(delivery: Delivery) -> usize {
+    match delivery {
+        Delivery::Ordered => 2,
+        Delivery::Datagram => RECORDS,
     }
 }

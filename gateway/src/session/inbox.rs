@@ -1,0 +1,99 @@
+//! What was read from WebSockets and is not taken in yet: the bytes of many connections, one after the other.
+//!
+//! Reading a socket is a system call, and taking in what it brought runs a good deal of this server's own code; one after
+//! the other, for each of a thousand sockets, they drive each other out of the nearest caches. So those sockets that have
+//! something are read first, and then all of it is taken in together, as one batch.
+//!
+//! Promises: what was read first is taken in first, and nothing waits longer than for the reading tasks that are ready
+//! already. Leaves out reading and taking in ([`read`](super::read)).
+
+use std::{
+    future::poll_fn,
+    rc::Rc,
+    task::{Poll, Waker},
+};
+
+use ringside_core::ConnId;
+
+use crate::shard::GatewayShard;
+
+/// Bytes that are read before they are taken in, per shard: a few full-sized messages, or many small ones, and few enough
+/// to stay in the second-level cache.
+const BYTES: usize = 64 * 1024;
+/// With less room than this for the next read, what is there is taken in: long messages are not to come in
+/// small pieces.
+const ROOM_MIN: usize = 16 * 1024;
+
+/// See the module's documentation.
+pub(crate) struct Inbox {
+    bytes: Box<[u8]>,
+    filled: usize,
+    /// Whose bytes they are, and where they end.
+    reads: Vec<(ConnId, usize)>,
+    /// Wakes the task that takes in.
+    taker: Option<Waker>,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self {
+            bytes: vec![0; BYTES].into(),
+            filled: 0,
+            reads: Vec::new(),
+            taker: None,
+        }
+    }
+}
+
+impl Inbox {
+    /// Where the next read goes.
+    pub(super) fn free(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.filled..]
+    }
+
+    /// So many bytes were read there. Whether they are to be taken in at once.
+    pub(super) fn add(&mut self, conn: ConnId, bytes: usize) -> bool {
+        if self.reads.is_empty()
+            && let Some(taker) = &self.taker
+        {
+            taker.wake_by_ref();
+        }
+        self.filled += bytes;
+        self.reads.push((conn, self.filled));
+        self.bytes.len() - self.filled < ROOM_MIN
+    }
+}
+
+impl GatewayShard {
+    /// The task that takes in what was read, once all tasks that were ready before it have read theirs.
+    pub(crate) async fn take_in_reads(self: Rc<Self>) {
+        poll_fn(|cx| {
+            self.inbox.borrow_mut().taker = Some(cx.waker().clone());
+            self.take_in_all();
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Takes in what was read.
+    pub(super) fn take_in_all(self: &Rc<Self>) {
+        let mut inbox = self.inbox.borrow_mut();
+        if inbox.reads.is_empty() {
+            return;
+        }
+        let Inbox {
+            bytes,
+            filled,
+            reads,
+            ..
+        } = &mut *inbox;
+        self.batch(|| {
+            let mut start = 0;
+            for (conn, end) in reads.drain(..) {
+                self.take_in_read(conn, &mut bytes[start..end]);
+                start = end;
+            }
+        });
+        *filled = 0;
+    }
+}
