@@ -50,6 +50,7 @@ mod listener;
 mod mark;
 mod mount;
 mod options;
+mod poll;
 mod quic;
 mod raw;
 mod recode;

@@ -77,6 +77,11 @@ pub struct Counters {
     pub failed_handlers: u64,
     /// Polls of handlers that kept their shard for more than 5 ms.
     pub slow_handlers: u64,
+    /// Connections that came to be read without an HTTP server in between, for their polls; again when they come back
+    /// from one.
+    pub direct_pollers: u64,
+    /// Connections that went to the shard of the session they poll for.
+    pub moved_pollers: u64,
     /// Datagrams of QUIC that were handed to the network.
     pub datagrams_sent: u64,
     /// Of those, how many were second copies: see [`Copies::Two`](crate::Copies::Two).

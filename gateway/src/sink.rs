@@ -5,34 +5,31 @@
 //! between two polls or across an upgrade.
 
 use std::{
-    collections::HashMap,
     rc::Rc,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use ringside_core::{
-    CloseReason, ConnId, Message, Run, Sink, Wrote,
+    CloseReason, ConnId, Run, Sink, Wrote,
     driver::{DriverSink, TcpSink},
 };
 use ringside_proto::{
     close::CloseReason as Reason,
-    engineio::{PacketKind, payload::SEPARATOR},
+    engineio::PacketKind,
     ws::{self, CloseCode},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::oneshot,
     task::AbortHandle,
 };
 
 use crate::{
     deflate::Compression,
-    eio3, mark,
+    mark,
+    poll::Polls,
     quic::{Goodbye, QuicSink},
     recode::Recoded,
     shared::Shared,
@@ -49,8 +46,8 @@ pub(crate) struct GatewaySink {
     lingering: Rc<()>,
     /// Sessions over QUIC.
     pub(crate) quic: QuicSink,
-    /// Pending polls. Absent: the session is between two polls.
-    polls: HashMap<ConnId, oneshot::Sender<PollAnswer>>,
+    /// Pending polls.
+    pub(crate) polls: Polls,
     /// Connections that get another form of what others share.
     pub(crate) recoded: Recoded,
 }
@@ -91,59 +88,11 @@ impl GatewaySink {
         Rc::strong_count(&self.lingering) > 1
     }
 
-    /// Parks a poll until there is something to answer it with.
-    pub(crate) fn park(&mut self, conn: ConnId, poll: oneshot::Sender<PollAnswer>) {
-        self.polls.insert(conn, poll);
-    }
-
-    /// Whether a poll is pending.
-    pub(crate) fn has_poll(&self, conn: ConnId) -> bool {
-        self.polls.contains_key(&conn)
-    }
-
     /// Answers the pending poll, if any, with a payload of the caller's.
     pub(crate) fn answer_poll(&mut self, conn: ConnId, kind: PacketKind) {
-        if let Some(poll) = self.polls.remove(&conn) {
-            // Nobody waits any more: the session hears of that as an aborted poll.
-            let payload = match self.recoded.is_old(conn) {
-                true => eio3::payload_of(kind, ""),
-                false => vec![kind.digit()],
-            };
-            let _ = poll.send(PollAnswer {
-                payload: payload.into(),
-                binary: false,
-            });
-        }
+        let is_old = self.recoded.is_old(conn);
+        self.polls.answer(conn, kind, is_old);
     }
-}
-
-/// What a pending poll is answered with.
-#[derive(Debug)]
-pub(crate) struct PollAnswer {
-    pub(crate) payload: Bytes,
-    /// It is bytes, not text: Engine.IO 3 only.
-    pub(crate) binary: bool,
-}
-
-impl PollAnswer {
-    /// Whether nothing is lost with it.
-    pub(crate) fn is_noop(&self) -> bool {
-        matches!(&*self.payload, b"6" | b"1:6")
-    }
-}
-
-/// Writes a message as one packet of a version 4 payload.
-fn put_packet(payload: &mut Vec<u8>, message: &Message<'_>) {
-    if !payload.is_empty() {
-        payload.push(SEPARATOR);
-    }
-    if !mark::is_binary(message.tag) {
-        return payload.extend_from_slice(message.payload());
-    }
-    let mut text = String::new();
-    BASE64_STANDARD.encode_string(message.payload(), &mut text);
-    payload.push(b'b');
-    payload.extend_from_slice(text.as_bytes());
 }
 
 /// Whether a run holds nothing but broadcasts.
@@ -184,24 +133,7 @@ impl Sink for GatewaySink {
         if let Some(wrote) = self.quic.submit(conn, run) {
             return wrote;
         }
-        let Some(poll) = self.polls.remove(&conn) else {
-            return Wrote::Blocked;
-        };
-        let (payload, binary) = if self.recoded.is_old(conn) {
-            self.recoded.payload(conn, run)
-        } else {
-            let mut payload = Vec::with_capacity(run.wire().len() + 8);
-            run.for_each_message(|message| put_packet(&mut payload, &message));
-            (payload, false)
-        };
-        match poll.send(PollAnswer {
-            payload: payload.into(),
-            binary,
-        }) {
-            Ok(()) => Wrote::All,
-            // The poll was given up in this moment: the messages stay for the next transport.
-            Err(_) => Wrote::Blocked,
-        }
+        self.polls.submit(conn, run, &mut self.recoded)
     }
 
     fn submit_to_all(&mut self, conns: &[ConnId], run: &Run<'_>, short: &mut Vec<(usize, Wrote)>) {
@@ -233,6 +165,7 @@ impl Sink for GatewaySink {
     fn commit(&mut self) {
         self.recoded.commit();
         self.quic.commit();
+        self.polls.commit();
     }
 
     fn close(&mut self, conn: ConnId, reason: CloseReason) {

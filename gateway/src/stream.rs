@@ -4,12 +4,21 @@
 //! its runtime, and so its shard. Leaves out writing in earnest: that is the sink's, which takes the
 //! stream apart.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
 
+use bytes::{Buf, Bytes};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use rustls::ServerConnection;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    net::TcpStream,
+};
 use tokio_rustls::server::TlsStream;
 
 /// The TLS of one connection. Boxed, for it is large and most connections have none.
@@ -191,11 +200,86 @@ impl Detached {
     }
 }
 
+/// A plain socket that hyper has for a while: what was read before comes first, and whoever lent it can tell whether
+/// everything that was to be written has been.
+pub(crate) struct Lent {
+    tcp: TcpStream,
+    early: Bytes,
+    stuck: Stuck,
+}
+
+/// Whether a write waits. Shared across threads only by its type: hyper wants a stream that could be.
+#[derive(Clone, Default)]
+pub(crate) struct Stuck(Arc<Mutex<bool>>);
+
+impl Stuck {
+    pub(crate) fn get(&self) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, stuck: bool) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stuck;
+    }
+}
+
+impl Lent {
+    pub(crate) fn new(tcp: TcpStream, early: Bytes, stuck: Stuck) -> Self {
+        Self { tcp, early, stuck }
+    }
+
+    /// The socket, and what of the early bytes nobody has read.
+    pub(crate) fn take_back(self) -> (TcpStream, Bytes) {
+        (self.tcp, self.early)
+    }
+}
+
+impl AsyncRead for Lent {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.early.is_empty() {
+            return Pin::new(&mut self.tcp).poll_read(cx, buf);
+        }
+        let n = self.early.len().min(buf.remaining());
+        buf.put_slice(&self.early[..n]);
+        self.early.advance(n);
+        if self.early.is_empty() {
+            self.early = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Lent {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.tcp).poll_write(cx, bytes);
+        self.stuck.set(written.is_pending());
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
+
 /// The servers this may come from: the gateway's own, and hyper-util's `auto` (which axum uses), each
 /// with TLS or without.
 fn take_apart(upgraded: Upgraded) -> Result<(Stream, Vec<u8>), Upgraded> {
-    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => return Ok((bare(parts.io.into_inner()), parts.read_buf.to_vec())),
+    let upgraded = match upgraded.downcast::<TokioIo<Lent>>() {
+        Ok(parts) => {
+            let (tcp, early) = parts.io.into_inner().take_back();
+            return Ok((bare(tcp), [&parts.read_buf[..], &early].concat()));
+        }
         Err(upgraded) => upgraded,
     };
     let upgraded = match upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {
@@ -221,4 +305,14 @@ fn encrypted(stream: TlsStream<TcpStream>, read: &[u8]) -> (Stream, Vec<u8>) {
     let _ = connection.reader().read_to_end(&mut leftover);
     let tls = Some(TlsSession::new(connection));
     (Stream { tcp, tls }, leftover)
+}
+
+/// A read that did not fill the buffer has emptied the socket: that is noted without asking the system once more,
+/// which would cost a call for every message. What arrives from now on is a new event, where events tell of changes.
+pub(crate) fn drained(stream: &TcpStream) {
+    if cfg!(target_os = "linux") {
+        let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        // It says what it was told: that there is nothing.
+        let _ = stream.try_io(Interest::READABLE, nothing);
+    }
 }

@@ -71,7 +71,7 @@ async fn a_body_of_a_byte_now_and_then_is_not_waited_for() {
         ..unpaced()
     };
     let mut world = World::with(limits, Timing::default());
-    for place in Place::BOTH {
+    for place in Place::EACH {
         let (session, connection) = world.polling().await;
         let mut http = session.connection(place).await;
         let target = session.target();
@@ -122,7 +122,7 @@ async fn a_candidate_that_never_proves_itself_is_closed_and_makes_room() {
         ..Timing::default()
     };
     let mut world = World::with(unpaced(), timing);
-    for place in Place::BOTH {
+    for place in Place::EACH {
         for bytes in [b"".as_slice(), b"\x81", &WebSocket::frame(0x81, b"2probe")] {
             let (session, _) = world.polling().await;
             let mut candidate = session.candidate(place).await.unwrap();

@@ -112,7 +112,7 @@ fn a_websocket_leaves_the_servers_runtime_for_its_shard() {
 fn an_upgrade_through_the_mount_keeps_the_session() {
     let server = server(true, unpaced());
     block_on(async {
-        for place in Place::BOTH {
+        for place in Place::EACH {
             let session = Polling::open(server.at, PATH).await;
             session.say("before").await;
             let mut candidate = session.candidate(place).await.expect("an upgrade");

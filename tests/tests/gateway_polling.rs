@@ -6,6 +6,8 @@
 
 #[path = "gateway_polling/bodies.rs"]
 mod bodies;
+#[path = "gateway_polling/direct.rs"]
+mod direct;
 #[path = "gateway_polling/races.rs"]
 mod races;
 #[path = "gateway_polling/upgrades.rs"]

@@ -11,9 +11,11 @@
 //! who may open a session (`admit.rs`).
 
 mod admit;
+mod direct;
 mod hooks;
 mod origin;
 mod pages;
+mod poll_request;
 mod polling;
 mod serve;
 mod upgrade;

@@ -15,10 +15,10 @@ use tokio::sync::oneshot;
 use super::{Answer, RequestBody, plain, refuse};
 use crate::{
     endpoint::Endpoint,
+    poll::PollAnswer,
     session::{Opening, Poll, Post, PostBegin, abort_poll, abort_post},
     shard::GatewayShard,
     sid::Sid,
-    sink::PollAnswer,
 };
 
 /// A new session: the open packet is the answer.

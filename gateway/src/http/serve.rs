@@ -5,13 +5,23 @@
 //! HTTP/1.1. Leaves out HTTP/2 without TLS, which no browser speaks.
 
 use std::{
-    cell::Cell, convert::Infallible, future::Future, net::SocketAddr, pin::pin, rc::Rc,
+    cell::Cell,
+    convert::Infallible,
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::Poll,
     time::Duration,
 };
 
-use http::{HeaderValue, Request, header::HOST};
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Version,
+    header::{CONNECTION, HOST},
+};
 use hyper::{
-    body::Incoming,
+    body::{Body, Incoming},
     rt::{Executor, Read, Write},
     server::conn::{http1, http2},
     service::service_fn,
@@ -19,8 +29,12 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, time::timeout};
 
-use super::answer;
-use crate::{shard::GatewayShard, tls::Tls};
+use super::{answer, direct};
+use crate::{
+    shard::GatewayShard,
+    stream::{Lent, Stuck},
+    tls::Tls,
+};
 
 /// Requests at once on one connection of HTTP/2: a poll, a post and some pages for each of many tabs.
 const STREAMS_MAX: u32 = 128;
@@ -28,7 +42,7 @@ const STREAMS_MAX: u32 = 128;
 /// Serves one connection until it closes or is upgraded.
 pub(crate) async fn serve(this: Rc<GatewayShard>, stream: TcpStream, peer: SocketAddr) {
     match this.shared.tls.clone() {
-        None => serve_http1(this, stream, peer).await,
+        None => serve_plain(this, stream, peer).await,
         // Boxed: connections without TLS need not carry room for it.
         Some(tls) => Box::pin(serve_tls(this, tls, stream, peer)).await,
     }
@@ -52,12 +66,31 @@ async fn serve_tls(this: Rc<GatewayShard>, tls: Tls, stream: TcpStream, peer: So
     }
 }
 
+/// HTTP/1.1 as hyper is to speak it.
+fn http1(this: &GatewayShard) -> http1::Builder {
+    let limits = this.shared.limits;
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(limits.handshake_ms))
+        .max_headers(limits.headers)
+        .max_buf_size(limits.header_bytes.max(8 * 1024))
+        // Answers are small: one plain write of head and body costs the kernel less than a gathering one.
+        .writev(false);
+    builder
+}
+
+/// Counts and tells of a connection that ended with an error.
+fn ended_badly(this: &GatewayShard, peer: SocketAddr, error: &hyper::Error) {
+    this.shared.counts.count_failure(error);
+    tracing::trace!(%peer, %error, "a connection ended with an error");
+}
+
 async fn serve_http1<S>(this: Rc<GatewayShard>, stream: S, peer: SocketAddr)
 where
     TokioIo<S>: Read + Write + Unpin + Send + 'static,
 {
-    let (limits, shared) = (this.shared.limits, this.shared.clone());
-    let service = service_fn(move |request| {
+    let service = service_fn(|request| {
         let (shared, answering) = (this.shared.clone(), answer(this.clone(), request, peer));
         async move {
             let answer = answering.await;
@@ -65,19 +98,141 @@ where
             Ok::<_, Infallible>(answer)
         }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(limits.handshake_ms))
-        .max_headers(limits.headers)
-        .max_buf_size(limits.header_bytes.max(8 * 1024))
-        // Answers are small: one plain write of head and body costs the kernel less than a gathering one.
-        .writev(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    if let Err(error) = connection.await {
-        shared.counts.count_failure(&error);
-        tracing::trace!(%peer, %error, "a connection ended with an error");
+    let connection = http1(&this).serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.with_upgrades().await {
+        ended_badly(&this, peer, &error);
     }
+}
+
+/// A connection of HTTP/1.1 without TLS, between two requests.
+pub(super) struct Plain {
+    pub(super) tcp: TcpStream,
+    /// What was read of the next request.
+    pub(super) early: Bytes,
+    pub(super) peer: SocketAddr,
+    /// Worth taking back from hyper once it has answered a poll.
+    pub(super) is_poller: bool,
+    /// How often it has gone to another shard.
+    pub(super) moves: u8,
+}
+
+/// HTTP/1.1 without TLS: by hyper, and while only polls come, by `direct`.
+async fn serve_plain(this: Rc<GatewayShard>, tcp: TcpStream, peer: SocketAddr) {
+    let fresh = Plain {
+        tcp,
+        early: Bytes::new(),
+        peer,
+        is_poller: true,
+        moves: 0,
+    };
+    if let Some(plain) = by_hyper(&this, fresh).await {
+        take_turns(this, plain).await;
+    }
+}
+
+async fn take_turns(this: Rc<GatewayShard>, mut plain: Plain) {
+    loop {
+        let other = match direct::serve(&this, plain).await {
+            direct::Left::Ended => return,
+            direct::Left::Elsewhere(owner, plain) => return hand_over(&this, owner, plain),
+            direct::Left::Other(plain) => plain,
+        };
+        match by_hyper(&this, other).await {
+            Some(back) => plain = back,
+            None => return,
+        }
+    }
+}
+
+/// Gives a connection to the shard whose sessions it polls for. Where that cannot take it, it is closed, as
+/// if the request had come to an overloaded server.
+fn hand_over(this: &GatewayShard, owner: usize, plain: Plain) {
+    let Plain {
+        tcp,
+        early,
+        peer,
+        is_poller,
+        moves,
+    } = plain;
+    let Ok(tcp) = tcp.into_std() else { return };
+    this.tell(owner, move |owner, _| {
+        if let Ok(tcp) = TcpStream::from_std(tcp) {
+            let plain = Plain {
+                tcp,
+                early,
+                peer,
+                is_poller,
+                moves: moves + 1,
+            };
+            owner.local.spawn(take_turns(owner.clone(), plain));
+        }
+    });
+}
+
+/// Has hyper serve a connection, until it ends or, on a poller's, has answered a poll and waits. Then it is given
+/// back, with what was read of the next request.
+async fn by_hyper(this: &Rc<GatewayShard>, plain: Plain) -> Option<Plain> {
+    let Plain {
+        tcp,
+        early,
+        peer,
+        is_poller,
+        moves,
+    } = plain;
+    let (stuck, activity) = (Stuck::default(), Rc::new(Activity::default()));
+    let polled = Rc::new(Cell::new(false));
+    let service = service_fn(|request: Request<Incoming>| {
+        let (this, under_way) = (this.clone(), activity.begin());
+        polled.set(is_poller && is_poll(&request));
+        let answering = answer(this.clone(), request, peer);
+        async move {
+            let answer = answering.await;
+            drop(under_way);
+            this.shared.counts.count_answer(answer.status());
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let stream = TokioIo::new(Lent::new(tcp, early, stuck.clone()));
+    let connection = http1(this).serve_connection(stream, service);
+    // Boxed: it is large, and goes while there are only polls.
+    let mut connection = Box::new(connection.with_upgrades());
+    let ended = poll_fn(|cx| match Pin::new(&mut *connection).poll(cx) {
+        Poll::Ready(ended) => Poll::Ready(Some(ended)),
+        // Its answer is written whole.
+        Poll::Pending if polled.get() && activity.is_idle() && !stuck.get() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    match ended.await {
+        None => {
+            let parts = connection.into_parts()?;
+            let (tcp, rest) = parts.io.into_inner().take_back();
+            Some(Plain {
+                tcp,
+                early: [&parts.read_buf[..], &rest].concat().into(),
+                peer,
+                is_poller,
+                moves,
+            })
+        }
+        Some(Ok(())) => None,
+        Some(Err(error)) => {
+            ended_badly(this, peer, &error);
+            None
+        }
+    }
+}
+
+/// Whether this looks like a poll of an open session, on a connection that stays. A body would be taken for the
+/// next request.
+fn is_poll(request: &Request<Incoming>) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    let stays = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"keep-alive");
+    request.method() == Method::GET
+        && request.body().is_end_stream()
+        && request.version() == Version::HTTP_11
+        && request.headers().get(CONNECTION).is_none_or(stays)
+        && query.contains("transport=polling")
+        && query.contains("sid=")
 }
 
 /// Tasks of one HTTP/2 connection, on the shard's own thread.
@@ -164,8 +319,12 @@ impl Activity {
         self.begun.get()
     }
 
+    fn is_idle(&self) -> bool {
+        self.under_way.get() == 0
+    }
+
     fn is_quiet(&self, since: u64) -> bool {
-        self.begun.get() == since && self.under_way.get() == 0
+        self.begun.get() == since && self.is_idle()
     }
 }
 

@@ -10,10 +10,13 @@ use ringside_core::{ConnId, Shard};
 use ringside_proto::engineio::{Act, HandshakeError, ServerSession, Transport, Version, payload};
 use tokio::sync::oneshot;
 
+use super::Session;
+
 use crate::{
+    poll::{DirectPoll, PollAnswer, Waiting},
     shard::GatewayShard,
     sid::Sid,
-    sink::{GatewaySink, PollAnswer},
+    sink::GatewaySink,
 };
 
 /// A question to the owner of a session.
@@ -79,10 +82,30 @@ impl Ask for Poll {
             return Err(HandshakeError::BadRequest);
         }
         let (poll, answer) = oneshot::channel();
-        shard.sink().park(conn, poll);
+        shard.sink().polls.park(conn, Waiting::Request(poll));
         shard.writable(conn);
         Ok((conn, answer))
     }
+}
+
+/// A GET on its bare socket: has it wait for something to send. Whether it does; where it may not, nothing has
+/// happened.
+pub(crate) fn wait_directly(this: &Rc<GatewayShard>, sid: &Sid, poll: &Rc<DirectPoll>) -> bool {
+    let mut shard = this.local.shard();
+    let Ok(conn) = check(this, &shard, sid, Version::V4, Transport::Polling) else {
+        return false;
+    };
+    let is_second = |session: &mut Session| session.engine.has_pending_poll();
+    if this.sessions.borrow_mut().get(conn).is_none_or(is_second) {
+        return false;
+    }
+    let now = this.now();
+    drive(this, &mut shard, conn, |engine| engine.on_poll(now));
+    poll.wait(conn);
+    shard.sink().polls.park(conn, Waiting::Direct(poll.clone()));
+    shard.writable(conn);
+    this.local.wake_pump();
+    true
 }
 
 /// A POST begins: may its body be read?

@@ -51,6 +51,13 @@ impl Inbox {
         &mut self.bytes[self.filled..]
     }
 
+    /// Room for what is not left in the inbox: up to so many bytes, or as many as are free.
+    pub(crate) fn scratch(&mut self, at_most: usize) -> &mut [u8] {
+        let free = self.free();
+        let most = free.len().min(at_most);
+        &mut free[..most]
+    }
+
     /// So many bytes were read there. Whether they are to be taken in at once.
     pub(super) fn add(&mut self, conn: ConnId, bytes: usize) -> bool {
         if self.reads.is_empty()

@@ -25,7 +25,7 @@ use ringside_proto::{
     ws::{Decoder, PendingPongs},
 };
 
-pub(crate) use ask::{Ask, Offer, Poll, Post, PostBegin, abort_poll, abort_post};
+pub(crate) use ask::{Ask, Offer, Poll, Post, PostBegin, abort_poll, abort_post, wait_directly};
 pub(crate) use candidate::{Candidate, adopt};
 pub(crate) use inbox::Inbox;
 use pace::Pace;
@@ -316,7 +316,7 @@ impl GatewayShard {
     fn sync_poll(&self, shard: &Shard<GatewaySink>, conn: ConnId) {
         if let Some(session) = self.sessions.borrow_mut().get(conn)
             && session.engine.has_pending_poll()
-            && !shard.sink_ref().has_poll(conn)
+            && !shard.sink_ref().polls.has(conn)
         {
             session.engine.on_poll_answered();
         }

@@ -16,7 +16,7 @@ use super::{Session, Upper};
 use crate::{
     raw::RawMessage,
     shard::GatewayShard,
-    stream::{TlsState, WebSocket},
+    stream::{TlsState, WebSocket, drained},
     wire,
 };
 
@@ -72,16 +72,6 @@ async fn read(this: Rc<GatewayShard>, conn: ConnId, mut leftover: Vec<u8>) {
                 return this.lost(conn, failed);
             }
         }
-    }
-}
-
-/// A read that did not fill the buffer has emptied the socket: that is noted without asking the system once more,
-/// which would cost a call for every message. What arrives from now on is a new event, where events tell of changes.
-fn drained(stream: &tokio::net::TcpStream) {
-    if cfg!(target_os = "linux") {
-        let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-        // It says what it was told: that there is nothing.
-        let _ = stream.try_io(tokio::io::Interest::READABLE, nothing);
     }
 }
 

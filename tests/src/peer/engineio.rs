@@ -57,11 +57,14 @@ pub enum Place {
     Own,
     /// On another one.
     Other,
+    /// On the owner, by a connection that has answered a poll already: those are read without an HTTP server in
+    /// between.
+    Direct,
 }
 
 impl Place {
-    /// Both.
-    pub const BOTH: [Self; 2] = [Self::Own, Self::Other];
+    /// All of them.
+    pub const EACH: [Self; 3] = [Self::Own, Self::Other, Self::Direct];
 }
 
 /// Connections tried until one lands where it should. Of four shards, all miss one with a chance of
@@ -115,25 +118,33 @@ impl Polling {
 
     /// A connection that landed on this session's shard, or on another.
     pub async fn connection(&self, place: Place) -> Http {
-        let own = shard_of(&self.open.sid);
-        self.landing(|shard| (shard == own) == (place == Place::Own))
-            .await
-            .0
+        self.landing_at(place).await.0
     }
 
-    /// A connection that landed where `wanted` says, and where that is.
+    /// The same, and the shard it landed on.
+    async fn landing_at(&self, place: Place) -> (Http, usize) {
+        let own = shard_of(&self.open.sid);
+        let wanted = |shard| (shard == own) == (place != Place::Other);
+        self.landing(wanted, place == Place::Direct).await
+    }
+
+    /// A connection that landed where `wanted` says, and where that is; `polled`: it has answered a poll.
     ///
     /// # Panics
     /// When none does.
-    async fn landing(&self, wanted: impl Fn(usize) -> bool) -> (Http, usize) {
+    async fn landing(&self, wanted: impl Fn(usize) -> bool, polled: bool) -> (Http, usize) {
         for _ in 0..TRIES {
             let mut http = Http::connect(self.at).await;
             let probe = Self::open_on(&mut http, self.at, &self.path).await;
-            // It was only to see where the connection landed.
-            let reply = http.post(&probe.target(), b"1").await;
-            assert_eq!(reply.text(), "ok");
             let shard = shard_of(&probe.open.sid);
-            if wanted(shard) {
+            let is_wanted = wanted(shard);
+            if is_wanted && polled {
+                probe.say("echo this way").await;
+                assert_eq!(http.get(&probe.target()).await.text(), "4echo this way");
+            }
+            // It was only to see where the connection landed.
+            assert_eq!(probe.post(b"1").await.text(), "ok");
+            if is_wanted {
                 return (http, shard);
             }
         }
@@ -142,14 +153,13 @@ impl Polling {
 
     /// A GET that is pending: its reply is still to come.
     ///
-    /// A second request goes the same way behind it, from shard to shard, for a session that does not
-    /// exist; once that is refused, the poll has arrived.
+    /// Once it lies at the server's end, a second request goes the same way behind it, from shard to shard, for a
+    /// session that does not exist; once that is refused, the poll has arrived.
     pub async fn poll(&self, place: Place) -> Http {
-        let own = shard_of(&self.open.sid);
-        let wanted = |shard| (shard == own) == (place == Place::Own);
-        let (mut http, shard) = self.landing(wanted).await;
-        let (mut behind, _) = self.landing(|it| it == shard).await;
+        let (mut http, shard) = self.landing_at(place).await;
+        let (mut behind, _) = self.landing(|it| it == shard, false).await;
         http.request("GET", &self.target(), &[], b"").await;
+        http.arrived().await;
         let nobody = format!("{}AAAAAAAAAAAAAAAAAA", &self.open.sid[..2]);
         let target = self.target().replace(&self.open.sid, &nobody);
         let reply = behind.get(&target).await;

@@ -187,6 +187,23 @@ impl Http {
         tcp.set_zero_linger().expect("a TCP option");
     }
 
+    /// Waits until everything that was sent lies at the server's end: what is sent by another connection from now on
+    /// comes behind it. (Two connections keep no common order by themselves: a busy system lets segments lie on one
+    /// core and not on the other.)
+    pub async fn arrived(&self) {
+        let tcp = match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        };
+        let port = tcp.local_addr().expect("an address").port();
+        within("what was sent is acknowledged", async {
+            while unacknowledged(port) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// Whether the server has sent anything, or closed, within `time`.
     pub async fn hears_within(&mut self, time: Duration) -> bool {
         tokio::time::timeout(time, self.fill()).await.is_ok()
@@ -214,6 +231,19 @@ impl Http {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether bytes sent from this port of IPv4 are still on their way, by Linux's own table (proc_net_tcp(5)):
+/// `sl local_address rem_address st tx_queue:rx_queue …`, in hexadecimal.
+fn unacknowledged(port: u16) -> bool {
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap_or_default();
+    let local = format!(":{port:04X}");
+    table.lines().any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let is_ours = words.next().is_some_and(|it| it.ends_with(&local));
+        let queues = words.nth(2).unwrap_or_default();
+        is_ours && !queues.starts_with("00000000:")
+    })
 }
 
 /// The reply at the front of `bytes` and its length, once it is whole.

@@ -8,7 +8,7 @@ use super::{assert_dead, begin_post};
 #[tokio::test]
 async fn a_poll_waits_and_takes_what_is_sent_meanwhile() {
     let mut world = World::new();
-    for place in Place::BOTH {
+    for place in Place::EACH {
         let (session, connection) = world.polling().await;
         let mut poll = session.poll(place).await;
         session.say("echo one").await;
@@ -31,7 +31,7 @@ async fn a_poll_waits_and_takes_what_is_sent_meanwhile() {
 #[tokio::test]
 async fn overlapping_gets_end_the_session() {
     let mut world = World::new();
-    for place in Place::BOTH {
+    for place in Place::EACH {
         let (session, connection) = world.polling().await;
         let mut first = session.poll(place).await;
         let second = session.get().await;
@@ -46,7 +46,7 @@ async fn overlapping_gets_end_the_session() {
 #[tokio::test]
 async fn overlapping_posts_end_the_session() {
     let mut world = World::new();
-    for place in Place::BOTH {
+    for place in Place::EACH {
         let (session, connection) = world.polling().await;
         let mut poll = session.poll(Place::Own).await;
         let mut first = begin_post(&session, place, 6).await;
@@ -68,7 +68,7 @@ async fn overlapping_posts_end_the_session() {
 #[tokio::test]
 async fn a_post_is_taken_while_a_poll_is_pending() {
     let mut world = World::new();
-    for place in Place::BOTH {
+    for place in Place::EACH {
         let (session, _) = world.polling().await;
         let mut poll = session.poll(place).await;
         for text in ["a", "b", "c"] {
@@ -83,7 +83,7 @@ async fn a_post_is_taken_while_a_poll_is_pending() {
 #[tokio::test]
 async fn closing_by_post_ends_the_pending_poll_with_a_noop() {
     let mut world = World::new();
-    for place in Place::BOTH {
+    for place in Place::EACH {
         let (session, connection) = world.polling().await;
         let mut poll = session.poll(place).await;
         let reply = session.post(b"1").await;
@@ -98,7 +98,7 @@ async fn closing_by_post_ends_the_pending_poll_with_a_noop() {
 #[tokio::test]
 async fn a_pending_poll_that_is_given_up_ends_the_session() {
     let mut world = World::new();
-    for place in Place::BOTH {
+    for place in Place::EACH {
         for reset in [false, true] {
             let (session, connection) = world.polling().await;
             let poll = session.poll(place).await;
@@ -121,7 +121,7 @@ async fn a_poll_that_breaks_off_amid_its_reply_leaves_the_session_ended_or_sound
     let mut world = World::new();
     let (mut ended, mut kept, mut handed) = (0, 0, 0);
     for round in 0..40 {
-        let place = Place::BOTH[round % 2];
+        let place = Place::EACH[round % 3];
         let (session, connection) = world.polling().await;
         let poll = session.poll(place).await;
         let send = |text| connection.send(RawMessage::Text(text));
@@ -160,7 +160,7 @@ async fn a_poll_that_breaks_off_amid_its_reply_leaves_the_session_ended_or_sound
 #[tokio::test]
 async fn a_truncated_post_ends_the_session() {
     let mut world = World::new();
-    for place in Place::BOTH {
+    for place in Place::EACH {
         for reset in [false, true] {
             let (session, connection) = world.polling().await;
             let mut post = begin_post(&session, place, 100).await;

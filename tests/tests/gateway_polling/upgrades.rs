@@ -11,7 +11,7 @@ use super::assert_alive;
 #[tokio::test]
 async fn an_upgrade_carries_on_where_polling_stops() {
     let mut world = World::new();
-    for place in Place::BOTH {
+    for place in Place::EACH {
         let (session, connection) = world.polling().await;
         let send = |text: &str| {
             let message = RawMessage::Text(text);
@@ -48,7 +48,7 @@ async fn an_upgrade_carries_on_where_polling_stops() {
 #[tokio::test]
 async fn a_poll_pending_at_the_switch_is_answered_with_a_noop() {
     let world = World::new();
-    for place in Place::BOTH {
+    for place in Place::EACH {
         let session = Polling::open(world.at(), PATH).await;
         let mut candidate = session.candidate(place).await.unwrap();
         // All in one segment, and a message behind the "5".
@@ -70,7 +70,7 @@ async fn a_poll_pending_at_the_switch_is_answered_with_a_noop() {
 #[tokio::test]
 async fn a_second_upgrade_is_closed_and_harms_nobody() {
     let world = World::new();
-    for place in Place::BOTH {
+    for place in Place::EACH {
         let session = Polling::open(world.at(), PATH).await;
         let mut first = session.candidate(place).await.unwrap();
         first.text("2probe").await;
@@ -92,7 +92,7 @@ async fn a_second_upgrade_is_closed_and_harms_nobody() {
 async fn a_candidate_that_breaks_off_or_talks_nonsense_leaves_polling_as_it_was() {
     let mut world = World::new();
     let (session, _) = world.polling().await;
-    for place in Place::BOTH {
+    for place in Place::EACH {
         for nonsense in ["4hello", "2", "x", "3probe", "", "6"] {
             let mut candidate = session.candidate(place).await.unwrap();
             candidate.text(nonsense).await;
