@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     rc::Rc,
     task::{Context, Poll, Waker},
-    time::SystemTime,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -18,7 +18,7 @@ use ringside_proto::engineio::{PacketKind, payload::SEPARATOR};
 use rustix::net::{SendFlags, send};
 use tokio::{net::TcpStream, sync::oneshot};
 
-use crate::{eio3, mark, recode::Recoded};
+use crate::{eio3, env, mark, recode::Recoded};
 
 /// What a pending poll is answered with.
 #[derive(Debug)]
@@ -151,7 +151,8 @@ impl AnswerWriter {
     /// The whole answer around the payload.
     fn whole(&mut self) -> &[u8] {
         if !self.is_dated {
-            self.date = httpdate::fmt_http_date(SystemTime::now());
+            let now = UNIX_EPOCH + Duration::from_millis(env::epoch_ms());
+            self.date = httpdate::fmt_http_date(now);
             self.is_dated = true;
         }
         let mut digits = [0; 20];

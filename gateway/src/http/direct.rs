@@ -24,10 +24,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::{poll_request, serve::Plain};
 use crate::{
+    env,
     poll::{DirectPoll, State},
     session::{abort_poll, wait_directly},
     shard::GatewayShard,
@@ -121,7 +122,7 @@ pub(super) async fn serve(this: &Rc<GatewayShard>, plain: Plain) -> Left {
             }
             Event::Idle => {
                 polls_then = polls;
-                alarm.as_mut().reset(Instant::now() + patience);
+                alarm.as_mut().reset(env::deadline(patience));
             }
         }
     };

@@ -2,7 +2,7 @@
 //!
 //! Reading a socket is a system call, and taking in what it brought runs a good deal of this server's own code; one after
 //! the other, for each of a thousand sockets, they drive each other out of the nearest caches. So those sockets that have
-//! something are read first, and then all of it is taken in together, as one batch.
+//! something are read first, and then all of it is taken in together, in a few batches.
 //!
 //! Promises: what was read first is taken in first, and nothing waits longer than for the reading tasks that are ready
 //! already. Leaves out reading and taking in ([`read`](super::read)).
@@ -24,11 +24,15 @@ const BYTES: usize = 64 * 1024;
 /// small pieces.
 const ROOM_MIN: usize = 16 * 1024;
 
+/// Reads that are one batch: within it the clock stands still, and what handlers send is not shown.
+const TOGETHER: usize = 32;
+
 /// See the module's documentation.
 pub(crate) struct Inbox {
     bytes: Box<[u8]>,
     filled: usize,
-    /// Whose bytes they are, and where they end.
+    /// Whose bytes they are, and where they end. As many as there are bytes at most: 1 MB, were each read to bring
+    /// one.
     reads: Vec<(ConnId, usize)>,
     /// Wakes the task that takes in.
     taker: Option<Waker>,
@@ -94,13 +98,16 @@ impl GatewayShard {
             reads,
             ..
         } = &mut *inbox;
-        self.batch(|| {
-            let mut start = 0;
-            for (conn, end) in reads.drain(..) {
-                self.take_in_read(conn, &mut bytes[start..end]);
-                start = end;
-            }
-        });
+        let mut start = 0;
+        for some in reads.chunks(TOGETHER) {
+            self.batch(|| {
+                for (conn, end) in some {
+                    self.take_in_read(*conn, &mut bytes[start..*end]);
+                    start = *end;
+                }
+            });
+        }
+        reads.clear();
         *filled = 0;
     }
 }
