@@ -6,6 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    io::Write,
     rc::Rc,
     task::{Context, Poll, Waker},
     time::{Duration, UNIX_EPOCH},
@@ -155,17 +156,14 @@ impl AnswerWriter {
             self.date = httpdate::fmt_http_date(now);
             self.is_dated = true;
         }
-        let mut digits = [0; 20];
-        let length = decimal(self.payload.len(), &mut digits);
-        let out = &mut self.out;
+        let (out, length) = (&mut self.out, self.payload.len());
         out.clear();
-        out.extend_from_slice(
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\ncontent-length: ",
+        // Into memory, which cannot fail.
+        let _ = write!(
+            out,
+            "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=UTF-8\r\ncontent-length: {length}\r\ndate: {}\r\n\r\n",
+            self.date
         );
-        out.extend_from_slice(length);
-        out.extend_from_slice(b"\r\ndate: ");
-        out.extend_from_slice(self.date.as_bytes());
-        out.extend_from_slice(b"\r\n\r\n");
         out.extend_from_slice(&self.payload);
         out
     }
@@ -175,19 +173,6 @@ impl AnswerWriter {
         self.is_dated = false;
         if self.out.capacity() > KEPT {
             (self.payload, self.out) = Default::default();
-        }
-    }
-}
-
-/// A number's digits.
-fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &[u8] {
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &digits[at..];
         }
     }
 }
@@ -311,7 +296,7 @@ mod tests {
     #[test]
     fn an_answer_tells_its_length_and_leaves_no_large_buffer_behind() {
         let mut writer = AnswerWriter::default();
-        for length in [1, 9, 10, 99, 100, 65_536, 1_000_000] {
+        for length in [0, 1, 9, 10, 99, 100, 65_536, 1_000_000] {
             writer.payload.clear();
             writer.payload.resize(length, b'x');
             let answer = String::from_utf8(writer.whole().to_vec()).unwrap();
@@ -324,6 +309,5 @@ mod tests {
             writer.commit();
             assert!(writer.out.capacity() + writer.payload.capacity() <= 2 * KEPT);
         }
-        assert_eq!(decimal(0, &mut [0; 20]), b"0");
     }
 }

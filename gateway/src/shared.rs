@@ -23,6 +23,7 @@ use crate::{
     http::{Allow, Hooks, Origins, Pages},
     limits::Limits,
     shard::{GatewayShard, Remote},
+    sid::Sid,
     socketio::{Adapter, EmitError, Mark, Recovery, Spaces, Watch},
     tls::Tls,
     wire::Parser,
@@ -141,6 +142,17 @@ pub(crate) enum Op<'a> {
 }
 
 impl Shared {
+    /// The endpoint at a path, and for Engine.IO the rest of the path behind it.
+    pub(crate) fn endpoint_at<'p>(&self, path: &'p str) -> Option<(&Arc<Endpoint>, &'p str)> {
+        let mut endpoints = self.endpoints.iter();
+        endpoints.find_map(|endpoint| Some((endpoint, endpoint.matches(path)?)))
+    }
+
+    /// Reads what a peer claims to be a session's id; `None` when no shard can have given it out.
+    pub(crate) fn sid(&self, text: &str) -> Option<Sid> {
+        Sid::parse(text).filter(|sid| sid.shard() < self.core.shards())
+    }
+
     /// Does `op` on this thread's path.
     pub(crate) fn send(self: &Arc<Self>, op: Op<'_>) -> Result<(), EmitError> {
         CURRENT.with_borrow(|current| match current {

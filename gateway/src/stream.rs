@@ -307,12 +307,18 @@ fn encrypted(stream: TlsStream<TcpStream>, read: &[u8]) -> (Stream, Vec<u8>) {
     (Stream { tcp, tls }, leftover)
 }
 
-/// A read that did not fill the buffer has emptied the socket: that is noted without asking the system once more,
-/// which would cost a call for every message. What arrives from now on is a new event, where events tell of changes.
-pub(crate) fn drained(stream: &TcpStream) {
-    if cfg!(target_os = "linux") {
+/// Reads what is there. A read that did not fill the buffer has emptied the socket: that is noted without asking the
+/// system once more, which would cost a call for every message. What arrives from now on is a new event, where events tell
+/// of changes.
+///
+/// # Errors
+/// As [`TcpStream::try_read`].
+pub(crate) fn read_now(stream: &TcpStream, bytes: &mut [u8]) -> io::Result<usize> {
+    let read = stream.try_read(bytes)?;
+    if cfg!(target_os = "linux") && (1..bytes.len()).contains(&read) {
         let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
         // It says what it was told: that there is nothing.
         let _ = stream.try_io(Interest::READABLE, nothing);
     }
+    Ok(read)
 }

@@ -26,13 +26,16 @@ use std::{
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::{poll_request, serve::Plain};
+use super::{
+    poll_request,
+    serve::{About, Plain},
+};
 use crate::{
     env,
     poll::{DirectPoll, State},
     session::{abort_poll, wait_directly},
     shard::GatewayShard,
-    stream::drained,
+    stream::read_now,
 };
 
 /// How often a connection follows its polls to another shard. One client's needs it once; those of a proxy carry
@@ -45,7 +48,7 @@ pub(super) enum Left {
     Ended,
     /// Something that is not a poll came.
     Other(Plain),
-    /// It polls for a session of this shard.
+    /// It polls for a session of another shard, the one of this number.
     Elsewhere(usize, Plain),
 }
 
@@ -59,13 +62,7 @@ enum Event {
 
 /// Answers polls on a connection.
 pub(super) async fn serve(this: &Rc<GatewayShard>, plain: Plain) -> Left {
-    let Plain {
-        tcp,
-        early,
-        peer,
-        moves,
-        ..
-    } = plain;
+    let Plain { tcp, early, about } = plain;
     this.shared.count(|counters| counters.direct_pollers += 1);
     let poll = Rc::new(DirectPoll::new(tcp));
     let limits = &this.shared.limits;
@@ -101,14 +98,14 @@ pub(super) async fn serve(this: &Rc<GatewayShard>, plain: Plain) -> Left {
                     return give_up(this, &poll);
                 };
                 if poll.state() == State::Idle
-                    && let Asked::Poll = ask(this, &poll, bytes, moves)
+                    && let Asked::Poll = ask(this, &poll, bytes, about.moves)
                 {
                     polls += 1;
                 } else {
                     held = Bytes::copy_from_slice(bytes);
                 }
             }
-            Event::Due => match ask(this, &poll, &held, moves) {
+            Event::Due => match ask(this, &poll, &held, about.moves) {
                 Asked::Poll => {
                     polls += 1;
                     held = Bytes::new();
@@ -133,10 +130,11 @@ pub(super) async fn serve(this: &Rc<GatewayShard>, plain: Plain) -> Left {
     let plain = Plain {
         tcp: poll.into_tcp(),
         early: held,
-        peer,
-        // Where polls come only now and then, or need more, going to and fro is for nothing.
-        is_poller: polls > 0,
-        moves,
+        about: About {
+            // Where polls come only now and then, or need more, going to and fro is for nothing.
+            is_poller: polls > 0,
+            ..about
+        },
     };
     match asked {
         Asked::Elsewhere(owner) => {
@@ -165,16 +163,12 @@ fn ask(this: &Rc<GatewayShard>, poll: &Rc<DirectPoll>, bytes: &[u8], moves: u8) 
 
 /// Reads what is there, which may be nothing after all.
 fn read<'s>(poll: &DirectPoll, scratch: &'s mut [u8]) -> io::Result<&'s [u8]> {
-    let n = match poll.tcp().try_read(scratch) {
-        Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-        Ok(n) => n,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-        Err(error) => return Err(error),
-    };
-    if (1..scratch.len()).contains(&n) {
-        drained(poll.tcp());
+    match read_now(poll.tcp(), scratch) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(n) => Ok(&scratch[..n]),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(&[]),
+        Err(error) => Err(error),
     }
-    Ok(&scratch[..n])
 }
 
 /// The peer has gone: whoever counts on it hears of that.

@@ -51,7 +51,6 @@ pub(crate) use serve::serve;
 use crate::{
     endpoint::{Endpoint, Speaks},
     shard::GatewayShard,
-    sid::Sid,
 };
 
 pub(crate) type Answer = Response<Full<Bytes>>;
@@ -95,18 +94,14 @@ pub(crate) fn answer<B: RequestBody>(
         return at_once(plain(StatusCode::URI_TOO_LONG, text));
     }
     let path = request.uri().path();
-    let found = this
-        .shared
-        .endpoints
-        .iter()
-        .find_map(|e| Some((e.clone(), e.matches(path)?)));
-    let Some((endpoint, rest)) = found else {
+    let Some((endpoint, rest)) = this.shared.endpoint_at(path) else {
         return match this.shared.pages.on_post(&request) {
             Some(on_post) => Box::pin(posted(this, on_post, request, peer)),
             None => at_once(this.shared.pages.answer(&request, peer)),
         };
     };
     if rest.is_empty() {
+        let endpoint = endpoint.clone();
         return engine(this, endpoint, request, peer);
     }
     let file = match endpoint.speaks {
@@ -248,9 +243,7 @@ fn session_request<B: RequestBody>(
         }),
         RequestKind::Handshake { .. } => Box::pin(upgrade::open(this, endpoint, request, peer)),
         RequestKind::Existing { sid, transport } => {
-            let sid = Sid::parse(sid)
-                .filter(|sid| sid.shard() < this.shared.core.shards())
-                .ok_or(HandshakeError::UnknownSid)?;
+            let sid = this.shared.sid(sid).ok_or(HandshakeError::UnknownSid)?;
             // Nor is there an upgrade under the name of a transport that has none.
             if is_upgrade != (transport == Transport::WebSocket) {
                 return Err(HandshakeError::BadRequest);

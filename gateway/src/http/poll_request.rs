@@ -6,7 +6,7 @@
 
 use ringside_proto::engineio::{Query, RequestKind, Transport, Version};
 
-use crate::{endpoint::Endpoint, limits::Limits, shared::Shared, sid::Sid};
+use crate::{limits::Limits, shared::Shared, sid::Sid};
 
 /// Headers of a request that is recognized: twice as many as browsers send.
 const HEADERS_MAX: usize = 32;
@@ -27,12 +27,8 @@ const OTHERWISE: [&str; 8] = [
 pub(super) fn read(bytes: &[u8], shared: &Shared) -> Option<Sid> {
     let target = target(bytes, &shared.limits)?;
     let (path, query) = target.split_once('?')?;
-    let found = shared
-        .endpoints
-        .iter()
-        .find_map(|endpoint| Some((endpoint, endpoint.matches(path)?)));
-    let (endpoint, rest) = found?;
-    if !Endpoint::is_framed(endpoint) || !rest.is_empty() {
+    let (endpoint, rest) = shared.endpoint_at(path)?;
+    if !endpoint.is_framed() || !rest.is_empty() {
         return None;
     }
     let query = Query::parse(query);
@@ -45,7 +41,7 @@ pub(super) fn read(bytes: &[u8], shared: &Shared) -> Option<Sid> {
     if !plain || !shared.transports.polling || shared.hooks.headers.is_some() {
         return None;
     }
-    Sid::parse(sid).filter(|sid| sid.shard() < shared.core.shards())
+    shared.sid(sid)
 }
 
 /// The target of a GET without a body, on a connection that stays.

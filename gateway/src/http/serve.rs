@@ -109,6 +109,12 @@ pub(super) struct Plain {
     pub(super) tcp: TcpStream,
     /// What was read of the next request.
     pub(super) early: Bytes,
+    pub(super) about: About,
+}
+
+/// What stays with a connection wherever it goes.
+#[derive(Clone, Copy)]
+pub(super) struct About {
     pub(super) peer: SocketAddr,
     /// Worth taking back from hyper once it has answered a poll.
     pub(super) is_poller: bool,
@@ -121,9 +127,11 @@ async fn serve_plain(this: Rc<GatewayShard>, tcp: TcpStream, peer: SocketAddr) {
     let fresh = Plain {
         tcp,
         early: Bytes::new(),
-        peer,
-        is_poller: true,
-        moves: 0,
+        about: About {
+            peer,
+            is_poller: true,
+            moves: 0,
+        },
     };
     if let Some(plain) = by_hyper(&this, fresh).await {
         take_turns(this, plain).await;
@@ -147,23 +155,15 @@ async fn take_turns(this: Rc<GatewayShard>, mut plain: Plain) {
 /// Gives a connection to the shard whose sessions it polls for. Where that cannot take it, it is closed, as
 /// if the request had come to an overloaded server.
 fn hand_over(this: &GatewayShard, owner: usize, plain: Plain) {
-    let Plain {
-        tcp,
-        early,
-        peer,
-        is_poller,
-        moves,
-    } = plain;
+    let Plain { tcp, early, about } = plain;
+    let about = About {
+        moves: about.moves + 1,
+        ..about
+    };
     let Ok(tcp) = tcp.into_std() else { return };
     this.tell(owner, move |owner, _| {
         if let Ok(tcp) = TcpStream::from_std(tcp) {
-            let plain = Plain {
-                tcp,
-                early,
-                peer,
-                is_poller,
-                moves: moves + 1,
-            };
+            let plain = Plain { tcp, early, about };
             owner.local.spawn(take_turns(owner.clone(), plain));
         }
     });
@@ -172,19 +172,13 @@ fn hand_over(this: &GatewayShard, owner: usize, plain: Plain) {
 /// Has hyper serve a connection, until it ends or, on a poller's, has answered a poll and waits. Then it is given
 /// back, with what was read of the next request.
 async fn by_hyper(this: &Rc<GatewayShard>, plain: Plain) -> Option<Plain> {
-    let Plain {
-        tcp,
-        early,
-        peer,
-        is_poller,
-        moves,
-    } = plain;
+    let Plain { tcp, early, about } = plain;
     let (stuck, activity) = (Stuck::default(), Rc::new(Activity::default()));
     let polled = Rc::new(Cell::new(false));
     let service = service_fn(|request: Request<Incoming>| {
         let (this, under_way) = (this.clone(), activity.begin());
-        polled.set(is_poller && is_poll(&request));
-        let answering = answer(this.clone(), request, peer);
+        polled.set(about.is_poller && is_poll(&request));
+        let answering = answer(this.clone(), request, about.peer);
         async move {
             let answer = answering.await;
             drop(under_way);
@@ -209,14 +203,12 @@ async fn by_hyper(this: &Rc<GatewayShard>, plain: Plain) -> Option<Plain> {
             Some(Plain {
                 tcp,
                 early: [&parts.read_buf[..], &rest].concat().into(),
-                peer,
-                is_poller,
-                moves,
+                about,
             })
         }
         Some(Ok(())) => None,
         Some(Err(error)) => {
-            ended_badly(this, peer, &error);
+            ended_badly(this, about.peer, &error);
             None
         }
     }

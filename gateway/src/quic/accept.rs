@@ -306,8 +306,7 @@ async fn open_here(
 
 /// A stream for a session that polls: its owner decides, and gets it.
 async fn offer(this: &Rc<GatewayShard>, sid: &str, carrier: Carrier) {
-    let sid = Sid::parse(sid).filter(|sid| sid.shard() < this.shared.core.shards());
-    let Some(sid) = sid else {
+    let Some(sid) = this.shared.sid(sid) else {
         return refuse(this, carrier.line, Refusal::NO_SESSION).await;
     };
     match this.ask(sid.shard(), OfferLine { sid }).await {

@@ -16,7 +16,7 @@ use super::{Session, Upper};
 use crate::{
     raw::RawMessage,
     shard::GatewayShard,
-    stream::{TlsState, WebSocket, drained},
+    stream::{TlsState, WebSocket, read_now},
     wire,
 };
 
@@ -105,15 +105,8 @@ impl GatewayShard {
         let (read, full) = {
             let mut inbox = self.inbox.borrow_mut();
             let free = inbox.free();
-            let size = free.len();
             let read = match self.local.shard().sink_ref().tcp.stream(conn) {
-                Some(stream) => {
-                    let read = stream.try_read(free);
-                    if matches!(read, Ok(n) if n > 0 && n < size) {
-                        drained(stream);
-                    }
-                    read
-                }
+                Some(stream) => read_now(stream, free),
                 None => return Read::Over,
             };
             let full = matches!(read, Ok(n) if n > 0 && inbox.add(conn, n));
