@@ -28,7 +28,7 @@ use ringside_benches::{
     stage::{MESSAGE_BYTES, Stage, message},
 };
 use ringside_core::{
-    Class, CloseReason, ConnId, Core, Millis, OutboxLimits, Run, Sink, Wrote,
+    Class, CloseReason, ConnId, Core, Millis, Run, Sink, Wrote,
     driver::{self, DriverSink, Local, ThreadOptions},
 };
 use tokio::{
@@ -309,10 +309,7 @@ fn driven(readers: usize, burst: u64) -> impl FnMut(u64) -> Duration {
     let thread = driver::spawn(
         &core,
         seeds.pop().expect("one seed"),
-        ThreadOptions {
-            core: None,
-            outbox: OutboxLimits::default(),
-        },
+        ThreadOptions::default(),
         move || Telling {
             messages: 0,
             done: sink_done,

@@ -44,6 +44,14 @@ struct Server {
 
 /// A shard that subscribes everybody who connects.
 fn serve(outbox: OutboxLimits) -> Server {
+    serve_with(ThreadOptions {
+        outbox,
+        ..ThreadOptions::default()
+    })
+}
+
+/// The same. Each that connects counts as so many messages that the thread naps before the next, if it is one that does.
+fn serve_with(options: ThreadOptions) -> Server {
     let (core, mut seeds) = Core::new(1).unwrap();
     let topic = core.topic().unwrap();
     let (tell_address, address) = mpsc::sync_channel(1);
@@ -51,6 +59,7 @@ fn serve(outbox: OutboxLimits) -> Server {
     let (tell_ended, ended) = mpsc::sync_channel(64);
     let (stop, stopped) = oneshot::channel::<()>();
     let theirs = topic.clone();
+    let naps = !options.read_interval.is_zero();
     let start = move |local: Rc<Local<TcpSink>>| {
         let main = async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -58,11 +67,20 @@ fn serve(outbox: OutboxLimits) -> Server {
             let accepting = local.clone();
             let accept = local.spawn(async move {
                 while let Ok((stream, _)) = listener.accept().await {
-                    let mut shard = accepting.shard();
-                    let conn = shard.open().unwrap();
-                    shard.sink().insert(conn, stream);
-                    shard.subscribe(&theirs, conn);
+                    let conn = {
+                        let mut shard = accepting.shard();
+                        let conn = shard.open().unwrap();
+                        shard.sink().insert(conn, stream);
+                        shard.subscribe(&theirs, conn);
+                        conn
+                    };
                     tell_accepted.send(conn).unwrap();
+                    if naps {
+                        accepting.took_in(4);
+                        // For as long as that at least the thread has nothing to do.
+                        let nothing = std::future::pending::<()>();
+                        let _ = tokio::time::timeout(Duration::from_millis(1), nothing).await;
+                    }
                 }
             });
             let _ = stopped.await;
@@ -70,7 +88,6 @@ fn serve(outbox: OutboxLimits) -> Server {
         };
         (Ends(tell_ended), main)
     };
-    let options = ThreadOptions { core: None, outbox };
     let thread = driver::spawn(
         &core,
         seeds.pop().unwrap(),
@@ -155,6 +172,41 @@ fn the_control_path_wakes_a_shard_that_sleeps() {
             .unwrap();
         assert_eq!(read(&mut stream, 1), [n]);
     }
+}
+
+/// A shard that naps for so long after each who connects.
+fn serve_napping(interval: Duration) -> Server {
+    serve_with(ThreadOptions {
+        read_interval: interval,
+        ..ThreadOptions::default()
+    })
+}
+
+#[test]
+fn while_messages_come_often_the_next_wait_for_an_interval() {
+    let interval = Duration::from_millis(500);
+    let server = serve_napping(interval);
+    let begun = Instant::now();
+    let (_first, _second) = (server.connect(), server.connect());
+    assert!(begun.elapsed() >= interval, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn what_is_published_waits_for_nothing() {
+    let interval = Duration::from_secs(5);
+    let server = serve_napping(interval);
+    let begun = Instant::now();
+    let (mut stream, _) = server.connect();
+    let mut publisher = server.core.publisher().unwrap();
+    for n in 0..100 {
+        let frame = Frame::from_bytes([n], 0);
+        publisher
+            .publish(&server.topic, Class::Reliable, frame)
+            .unwrap();
+        publisher.flush();
+        assert_eq!(read(&mut stream, 1), [n]);
+    }
+    assert!(begun.elapsed() < interval, "{:?}", begun.elapsed());
 }
 
 #[test]

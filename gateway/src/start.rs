@@ -6,6 +6,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use ringside_core::{
@@ -51,6 +52,7 @@ pub(crate) struct Plan {
     pub(crate) adapter: Box<dyn Adapter>,
     pub(crate) shards: usize,
     pub(crate) pinned: bool,
+    pub(crate) read_interval: Duration,
     pub(crate) null_sink: bool,
     pub(crate) proxies: Vec<IpAddr>,
     pub(crate) allow: Option<Allow>,
@@ -154,6 +156,7 @@ impl Gateway {
             let options = ThreadOptions {
                 core: pin,
                 outbox: plan.limits.outbox,
+                read_interval: plan.read_interval,
             };
             let (shared, phase) = (shared.clone(), serving.clone());
             let (compression, counting) = (plan.compression, shared.clone());

@@ -10,6 +10,7 @@
 //! sleeps in the runtime. Leaves out: accepting and reading, which are the layer above's tasks
 //! ([`Local::spawn`]).
 
+mod moderation;
 mod pump;
 mod tcp;
 
@@ -18,14 +19,17 @@ use std::{
     future::Future,
     io,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll, Waker},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use tokio::{task::LocalSet, time::Instant};
 
 pub use tcp::TcpSink;
 
+use self::moderation::Moderation;
 use crate::{
     CloseReason, ConnId, Core, Host, Millis, OutboxLimits, Publisher, Shard, ShardSeed, Sink,
 };
@@ -48,6 +52,7 @@ pub struct Local<S: Sink> {
     publisher: RefCell<Publisher>,
     epoch: Instant,
     pump: Cell<Option<Waker>>,
+    moderation: Option<Arc<Moderation>>,
 }
 
 impl<S: Sink> Local<S> {
@@ -105,6 +110,13 @@ impl<S: Sink> Local<S> {
         self.pump.set(waker);
     }
 
+    /// So many messages were read from sockets: what [`ThreadOptions::read_interval`] goes by.
+    pub fn took_in(&self, messages: usize) {
+        if let Some(moderation) = &self.moderation {
+            moderation.took_in(messages);
+        }
+    }
+
     fn set_pump(&self, waker: &Waker) {
         let held = self.pump.take().filter(|held| held.will_wake(waker));
         self.pump.set(Some(held.unwrap_or_else(|| waker.clone())));
@@ -118,6 +130,9 @@ pub struct ThreadOptions {
     pub core: Option<usize>,
     /// Bounds of the outboxes.
     pub outbox: OutboxLimits,
+    /// While messages come often, sockets are looked at once in so long, and what they brought is taken in together: a
+    /// wake-up each would cost more than they do. What is published is not delayed. Zero: at once.
+    pub read_interval: Duration,
 }
 
 /// Starts a shard's thread. There, `sink` makes its sink and `start` the layer above: the host, and
@@ -135,9 +150,15 @@ where
     F: Future<Output = ()> + 'static,
 {
     let publisher = core.publisher().map_err(io::Error::other)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let moderation = match options.read_interval {
+        Duration::ZERO => None,
+        interval => Some(Arc::new(Moderation::new(interval))),
+    };
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    if let Some(moderation) = moderation.clone() {
+        runtime.on_thread_park(move || moderation.rest());
+    }
+    let runtime = runtime.enable_all().build()?;
     let name = format!("shard {}", seed.id());
     std::thread::Builder::new().name(name).spawn(move || {
         if let Some(core) = options.core {
@@ -151,6 +172,7 @@ where
                 publisher: RefCell::new(publisher),
                 epoch: Instant::now(),
                 pump: Cell::new(None),
+                moderation,
             });
             let (host, main) = start(local.clone());
             tokio::task::spawn_local(pump::pump(local, host));

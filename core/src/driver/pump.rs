@@ -13,7 +13,7 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{DriverSink, Local};
+use super::{DriverSink, Local, moderation::Bell};
 use crate::{ConnId, Host};
 
 /// Sleeping without a deadline: the doorbell wakes, and once an hour nothing happens.
@@ -21,6 +21,7 @@ const FAR: Duration = Duration::from_secs(3600);
 
 pub(super) async fn pump<S: DriverSink>(local: Rc<Local<S>>, mut host: impl Host<S>) {
     let mut alarm = pin!(sleep_until(Instant::now() + FAR));
+    let mut bell = Bell::new(local.moderation.is_some());
     poll_fn(|cx| {
         local.set_pump(cx.waker());
         let work = local.shard().turn_with(local.now(), &mut host);
@@ -28,7 +29,7 @@ pub(super) async fn pump<S: DriverSink>(local: Rc<Local<S>>, mut host: impl Host
         // What the host published within the turn.
         local.flush();
         // After most turns nothing is left, so it sleeps at once and not only after an idle turn.
-        if work.more || !local.shard().park(cx.waker()) {
+        if work.more || !local.shard().park(bell.of(cx.waker())) {
             // Look again, but only after the runtime has run the others and asked the system for news:
             // waking ourselves at once would let it take dozens of turns between two such looks.
             let _ = pin!(tokio::task::yield_now()).poll(cx);

@@ -98,6 +98,7 @@ impl GatewayShard {
             reads,
             ..
         } = &mut *inbox;
+        self.local.took_in(reads.len());
         let mut start = 0;
         for some in reads.chunks(TOGETHER) {
             self.batch(|| {

@@ -7,6 +7,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, OnceLock},
     thread::{JoinHandle, available_parallelism},
+    time::Duration,
 };
 
 use ringside_gateway::{Builder, Gateway, ListenError, Page};
@@ -24,6 +25,9 @@ use crate::{
     room::RoomOptions,
 };
 
+/// Time between two looks at sockets while messages come often: a sixteenth of the shortest usual step, which is what they wait for.
+const READ_INTERVAL: Duration = Duration::from_millis(1);
+
 /// A game server being set up.
 pub struct ServerBuilder {
     io: Builder,
@@ -33,8 +37,10 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// A server on this gateway, with its pages, limits and transports.
-    pub fn new(io: Builder) -> Self {
+    /// A server on this gateway, with its pages, limits and transports. Of these,
+    /// [`read_interval`](Self::read_interval) is set anew.
+    pub fn new(mut io: Builder) -> Self {
+        io.read_interval(READ_INTERVAL);
         Self {
             io,
             kinds: BTreeMap::new(),
@@ -70,6 +76,14 @@ impl ServerBuilder {
             .page(&format!("/schema/{name}.js"), Page::new(script, module));
         let kind = Kind::new(name, options, make);
         self.kinds.entry(name.to_owned()).or_insert(kind)
+    }
+
+    /// While messages come often, has sockets read once in so long; see the gateway's
+    /// [`read_interval`](Builder::read_interval). Default: 1 ms, for an input waits for its step anyway, and players speak in
+    /// their own time. Zero: at once.
+    pub fn read_interval(&mut self, interval: Duration) -> &mut Self {
+        self.io.read_interval(interval);
+        self
     }
 
     /// How many threads step rooms. Default: one per core.
