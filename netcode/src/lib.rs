@@ -30,7 +30,7 @@
 //! ```
 //! use core::time::Duration;
 //! use ringside_netcode::bits::{BitReader, BitWriter};
-//! use ringside_netcode::input::{Input, InputBuffer, InputPacket, InputSender, ViewTick, WireInput};
+//! use ringside_netcode::input::{Input, InputBuffer, InputPacket, InputSender, TickLeft, ViewTick, WireInput};
 //! use ringside_netcode::interest::{Grid, GridConfig, View};
 //! use ringside_netcode::snapshot::*;
 //! use ringside_netcode::tick::{Act, FixedStep, StepConfig};
@@ -104,8 +104,9 @@
 //! if let Some(newest) = packet.ack {
 //!     viewer.acknowledge(newest, packet.ack_bits.unwrap_or(0), now);
 //! }
+//! let left = TickLeft::of(pace.deadline().saturating_sub(now), pace.period());
 //! for (seq, tick, keys) in packet.timed(pace.next_tick()) {
-//!     let _ = inputs.push(seq, tick, *keys); // late, early and twice are weather, and counted
+//!     let _ = inputs.push(seq, tick, *keys, left); // late, early and twice are weather, and counted
 //! }
 //!
 //! // A step is due.

@@ -1,9 +1,10 @@
 //! Which tick an input is for: the player's own clock, a little ahead of the server's.
 //!
-//! The server reports how early inputs arrive, in quarter ticks. This clock runs up to 2 % faster or slower so that they
-//! arrive one tick and twice the jitter early, 16 ticks at most, and is set only when it is more than 250 ms off or all
-//! come late. After a pause it does not make up for it: more than 8 steps at once are not played. Promises: every tick is
-//! given once, in order, but for jumps.
+//! The server reports how early inputs arrive: the time until the step of their tick is due, in quarter ticks rounded down.
+//! This clock runs up to 2 % faster or slower so that they arrive 25 ms early (but no more than a tick and a half), and
+//! twice the jitter; 16 ticks at most. It is set only when it is more than 250 ms off or all come late. After a pause it
+//! does not make up for it: more than 8 steps at once are not played. Promises: every tick is given once, in order, but for
+//! jumps. The twin of `client/web/js/game/pace.js`.
 
 use std::time::Duration;
 
@@ -13,15 +14,21 @@ use super::ms;
 
 const SLEW: f64 = 0.02;
 const SNAP_MS: f64 = 250.0;
+/// How early inputs should arrive on a steady link: what a page's frames and timers are off by; and no more ticks than that,
+/// for whoever steps so often sends often.
+const EARLY_MS: f64 = 25.0;
+const EARLY_TICKS: f64 = 1.5;
 /// However unsteady the link, inputs shall not arrive earlier, in ticks: half of what the server can report. Beyond that
 /// nobody would know by how much they are too early, and what is beyond the server's horizon is not kept at all.
 const EARLY_MAX: f64 = 16.0;
 /// Steps at once, at most: what a slow frame leaves.
 const STEPS_MAX: u32 = 8;
-/// After a jump the server's report is of before, for so long, beside the round trip.
+/// What the server reports is of before for so long, beside the round trip: after the start,
 const SETTLE: Duration = Duration::from_millis(700);
-/// Full slew at so many ticks of error.
-const GAIN_TICKS: f64 = 4.0;
+/// and after a jump at least for so many ticks, of which it has forgotten all but a twentieth then.
+const SETTLE_TICKS: f64 = 24.0;
+/// Full slew at so much of error: it is made up for in seconds, at any rate of steps.
+const GAIN_MS: f64 = 65.0;
 
 /// A player's clock.
 #[derive(Clone, Debug)]
@@ -52,10 +59,11 @@ impl Pace {
 
     /// How early inputs should arrive, in ticks, with this deviation of the round trip.
     pub fn wanted(&self, jitter: Duration) -> f64 {
-        (1.0 + 2.0 * ms(jitter) / self.tick_ms).min(EARLY_MAX)
+        let steady = EARLY_TICKS.min(EARLY_MS / self.tick_ms);
+        (steady + 2.0 * ms(jitter) / self.tick_ms).min(EARLY_MAX)
     }
 
-    /// A snapshot of `tick` arrived at `now`. `depth`: the server's report, in quarter ticks.
+    /// A snapshot of `tick` arrived at `now`. `depth`: the server's report, in quarter ticks rounded down.
     pub fn heard(
         &mut self,
         tick: Tick,
@@ -74,7 +82,8 @@ impl Pace {
             return;
         }
         let Some(depth) = depth else { return };
-        let depth = f64::from(depth) / 4.0;
+        // The middle of the quarter.
+        let depth = (f64::from(depth) + 0.5) / 4.0;
         self.depth = Some(depth);
         if now < self.settled {
             return;
@@ -85,9 +94,10 @@ impl Pace {
             self.jumps += 1;
             self.at = self.at.map(|at| at + error);
             self.rate = 1.0;
-            self.settled = now + round_trip + SETTLE;
+            let forgets = Duration::from_secs_f64(SETTLE_TICKS * self.tick_ms / 1000.0);
+            self.settled = now + round_trip + SETTLE.max(forgets);
         } else {
-            self.rate = 1.0 + SLEW * (error / GAIN_TICKS).clamp(-1.0, 1.0);
+            self.rate = 1.0 + SLEW * (error * self.tick_ms / GAIN_MS).clamp(-1.0, 1.0);
         }
     }
 
@@ -114,7 +124,7 @@ impl Pace {
         self.at
     }
 
-    /// How early inputs arrive at the server, in ticks, as it said last.
+    /// How early inputs arrive at the server, in ticks, as it said last: within an eighth.
     pub fn depth(&self) -> Option<f64> {
         self.depth
     }
@@ -131,80 +141,5 @@ impl Pace {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
-    const RTT: Duration = Duration::from_millis(100);
-
-    /// A player at a server whose clock began `off` ticks before what the player is told first, over a link that is so
-    /// unsteady; returns how early inputs arrive in the end, in ticks, and the ticks that were given.
-    fn settles(off: f64, jitter: Duration, seconds: u32) -> (f64, Vec<u32>, Pace) {
-        let mut pace = Pace::new(60);
-        let mut given = Vec::new();
-        let mut lead = 0.0;
-        for n in 0..seconds * 60 {
-            let now = n * Duration::from_secs(1) / 60;
-            let server = f64::from(n) + 1000.0;
-            if n.is_multiple_of(3) {
-                let report = ((lead + off) * 4.0).clamp(-128.0, 127.0) as i8;
-                let depth = (n > 0).then_some(report);
-                pace.heard(Tick::new(server as u32), now, depth, RTT, jitter);
-            }
-            for tick in pace.due(now) {
-                given.push(tick.get());
-                // It arrives half a round trip later.
-                let arrival = server + ms(RTT) / 2.0 / (1000.0 / 60.0);
-                lead += (f64::from(tick.get()) - arrival - lead) / 8.0;
-            }
-        }
-        (lead + off, given, pace)
-    }
-
-    #[test]
-    fn inputs_come_to_arrive_just_early_enough() {
-        for off in [0.0, 3.0, -3.0, -40.0, 60.0] {
-            let (lead, given, pace) = settles(off, 4 * MS, 30);
-            let wanted = pace.wanted(4 * MS);
-            assert!(
-                (lead - wanted).abs() < 1.0,
-                "{off}: {lead}, wanted {wanted}"
-            );
-            assert!(
-                given.windows(2).filter(|two| two[1] != two[0] + 1).count() as u64 <= pace.jumps()
-            );
-            // Only what is far off is jumped to.
-            assert_eq!(
-                pace.jumps() > 0,
-                off.abs() > 20.0,
-                "{off}: {}",
-                pace.jumps()
-            );
-        }
-    }
-
-    #[test]
-    fn on_the_most_unsteady_link_the_lead_stays_within_what_the_server_can_report() {
-        for jitter in [260, 390, 1_036, 60_000] {
-            let (lead, _, pace) = settles(0.0, jitter * MS, 60);
-            assert!((lead - EARLY_MAX).abs() < 1.0, "{jitter} ms: {lead}");
-            assert!(pace.jumps() <= 2, "{jitter} ms: {}", pace.jumps());
-        }
-    }
-
-    #[test]
-    fn a_pause_is_not_made_up_for() {
-        let mut pace = Pace::new(60);
-        assert_eq!(pace.due(MS).count(), 0);
-        pace.heard(Tick::new(10), Duration::ZERO, None, RTT, MS);
-        assert_eq!(pace.due(50 * MS).count(), 3);
-        let after: Vec<_> = pace.due(Duration::from_secs(5)).collect();
-        assert_eq!((after.len(), pace.jumps()), (1, 1));
-        assert_eq!(pace.due(Duration::from_secs(4)).count(), 0);
-        pace.clear();
-        assert_eq!(
-            (pace.tick(), pace.due(Duration::from_secs(6)).count()),
-            (None, 0)
-        );
-    }
-}
+#[path = "pace_tests.rs"]
+mod tests;

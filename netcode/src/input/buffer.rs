@@ -4,8 +4,17 @@
 //! input is replaced by what [`Input::repeated`] keeps of the last one, for a bounded number of
 //! ticks, and then by the default. An input for a tick beyond the horizon is refused, so that a
 //! client cannot fill memory or reserve the future.
+//!
+//! How early inputs arrive, their lead, is the time from an input's arrival to the moment when the step of its tick is due,
+//! measured within the tick ([`TickLeft`]) and smoothed over about eight inputs: what a client paces itself by.
 
+use super::TickLeft;
 use crate::Tick;
+
+/// Leads count as no more than so many ticks, either way: what fits the report, which is a byte of quarter ticks.
+const LEAD_MAX: i32 = 32;
+/// The newest lead moves the smoothed one by this part of what it differs.
+const SMOOTHING: i32 = 8;
 
 /// What a player does in one tick.
 pub trait Input: Clone + Default {
@@ -105,8 +114,9 @@ pub struct InputBuffer<I> {
     last: Option<(u16, I)>,
     /// Ticks since the last received input.
     starved: u32,
-    /// Smoothed lead of arriving inputs, in 1/64 tick.
-    lead: i32,
+    /// Smoothed lead of arriving inputs, in 64ths of a tick, times [`SMOOTHING`] so that nothing is lost to rounding; none
+    /// before the first.
+    lead: Option<i32>,
     counters: InputCounters,
 }
 
@@ -121,14 +131,20 @@ impl<I: Input> InputBuffer<I> {
             next: first,
             last: None,
             starved: 0,
-            lead: 0,
+            lead: None,
             counters: InputCounters::default(),
         }
     }
 
     /// Keeps an input for its tick, or says why not. `seq` is the client's own numbering, by
-    /// which it recognises the input in snapshots.
-    pub fn push(&mut self, seq: u16, target: Tick, input: I) -> Result<(), Refused> {
+    /// which it recognises the input in snapshots; `left`: what was left of the tick when it arrived.
+    pub fn push(
+        &mut self,
+        seq: u16,
+        target: Tick,
+        input: I,
+        left: TickLeft,
+    ) -> Result<(), Refused> {
         let lead = target.since(self.next);
         let fits = lead < i32::from(self.policy.horizon);
         if lead >= 0 && fits && self.slot(target).is_some() {
@@ -140,8 +156,7 @@ impl<I: Input> InputBuffer<I> {
             return Err(Refused::Duplicate);
         }
         // Redundant copies, turned away above, tell nothing about timing.
-        let sample = lead.clamp(-32, 32) * 64;
-        self.lead += (sample - self.lead) / 8;
+        self.learn(lead, left);
         if lead < 0 {
             self.counters.late += 1;
             return Err(Refused::Late);
@@ -201,10 +216,13 @@ impl<I: Input> InputBuffer<I> {
         self.last.as_ref().map(|(seq, _)| *seq)
     }
 
-    /// How early inputs arrive, smoothed, in quarter ticks: the feedback by which a client slows
-    /// down or hurries. Negative when they are late.
+    /// How early inputs arrive, smoothed, in quarter ticks rounded down: the feedback by which a client slows
+    /// down or hurries. From arrival until the step of the input's tick is due: 0 is less than a quarter tick, and what is
+    /// negative came too late. 0 before the first input.
     pub fn depth_quarters(&self) -> i8 {
-        (self.lead / 16).clamp(-128, 127) as i8
+        let quarter = TickLeft::ONE / 4 * SMOOTHING;
+        self.lead
+            .map_or(0, |lead| lead.div_euclid(quarter).clamp(-128, 127) as i8)
     }
 
     /// What happened so far.
@@ -218,6 +236,19 @@ impl<I: Input> InputBuffer<I> {
             .is_none_or(|last| seq.wrapping_sub(last) as i16 > 0)
     }
 
+    /// An input has come for a tick so many after the next one; below 0, for one that has been simulated.
+    fn learn(&mut self, ticks: i32, left: TickLeft) {
+        let most = LEAD_MAX * TickLeft::ONE;
+        let lead = ticks.clamp(-LEAD_MAX, LEAD_MAX) * TickLeft::ONE;
+        let lead = (lead + i32::from(left.sixty_fourths())).min(most);
+        // It came after its step, and be it by a moment.
+        let lead = if ticks < 0 { lead.min(-1) } else { lead };
+        self.lead = Some(match self.lead {
+            None => lead * SMOOTHING,
+            Some(smoothed) => smoothed + lead - smoothed.div_euclid(SMOOTHING),
+        });
+    }
+
     fn slot(&mut self, tick: Tick) -> &mut Option<Slot<I>> {
         let len = self.ring.len();
         &mut self.ring[tick.get() as usize % len]
@@ -227,6 +258,7 @@ impl<I: Input> InputBuffer<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::time::Duration;
     use proptest::prelude::*;
     use std::collections::HashMap;
 
@@ -245,6 +277,15 @@ mod tests {
         }
     }
 
+    const DUE: TickLeft = TickLeft::DUE;
+
+    fn left(sixty_fourths: u64) -> TickLeft {
+        TickLeft::of(
+            Duration::from_micros(sixty_fourths),
+            Duration::from_micros(64),
+        )
+    }
+
     fn buffer() -> InputBuffer<Keys> {
         InputBuffer::new(InputPolicy::default(), Tick::new(u32::MAX - 3))
     }
@@ -260,6 +301,7 @@ mod tests {
                 held: 3,
                 fire: true,
             },
+            DUE,
         )
         .unwrap();
         assert_eq!(b.take(start).source, Source::Received);
@@ -283,46 +325,87 @@ mod tests {
     fn inputs_outside_the_window_are_refused_and_counted() {
         let mut b = buffer();
         let start = b.next;
-        assert_eq!(b.push(0, start + 64, Keys::default()), Err(Refused::Early));
-        assert_eq!(b.push(0, start - 1, Keys::default()), Err(Refused::Late));
-        assert_eq!(b.push(0, start + 63, Keys::default()), Ok(()));
         assert_eq!(
-            b.push(0, start + 63, Keys::default()),
+            b.push(0, start + 64, Keys::default(), DUE),
+            Err(Refused::Early)
+        );
+        assert_eq!(
+            b.push(0, start - 1, Keys::default(), DUE),
+            Err(Refused::Late)
+        );
+        assert_eq!(b.push(0, start + 63, Keys::default(), DUE), Ok(()));
+        assert_eq!(
+            b.push(0, start + 63, Keys::default(), DUE),
             Err(Refused::Duplicate)
         );
-        b.push(1, start, Keys::default()).unwrap();
+        b.push(1, start, Keys::default(), DUE).unwrap();
         b.take(start);
-        assert_eq!(b.push(1, start, Keys::default()), Err(Refused::Duplicate));
+        assert_eq!(
+            b.push(1, start, Keys::default(), DUE),
+            Err(Refused::Duplicate)
+        );
         let c = b.counters();
         assert_eq!((c.early, c.late, c.duplicate, c.accepted), (1, 1, 2, 2));
     }
 
-    #[test]
-    fn depth_follows_the_lead() {
+    /// What is told of inputs that all come so many ticks and 64ths early, after others that came two ticks early.
+    fn told(ticks: i32, within: u64) -> i8 {
         let mut b = buffer();
         let start = b.next;
-        for n in 0..100u32 {
-            b.push(n as u16, start + n + 2, Keys::default()).unwrap();
+        for n in 0..200u32 {
+            let (ahead, within) = if n < 8 { (2, 0) } else { (ticks, within) };
+            let target = Tick::new((start + n).get().wrapping_add_signed(ahead));
+            // Late ones are no error here.
+            let _ = b.push(n as u16, target, Keys::default(), left(within));
             b.take(start + n);
         }
-        assert!(
-            (7..=8).contains(&b.depth_quarters()),
-            "{}",
-            b.depth_quarters()
-        );
+        b.depth_quarters()
+    }
+
+    #[test]
+    fn depth_is_the_lead_within_the_tick_in_quarters_rounded_down() {
+        for ticks in 0..31 {
+            for within in 0..=64 {
+                let quarters = (ticks * 64 + within as i32) / 16;
+                assert_eq!(i32::from(told(ticks, within)), quarters);
+            }
+        }
+    }
+
+    #[test]
+    fn what_came_after_its_step_is_told_as_late_and_nothing_wraps() {
+        // A moment before the step that follows, and in the moment after its own.
+        assert_eq!(told(-1, 0), -4);
+        assert_eq!(told(-1, 63), -1);
+        assert_eq!(told(-1, 64), -1);
+        assert_eq!(told(-3, 32), -10);
+        assert_eq!(told(-2_000_000_000, 0), -128);
+        assert_eq!(told(63, 64), 127);
+        assert_eq!(told(2_000_000_000, 64), 127);
+        assert_eq!(buffer().depth_quarters(), 0);
+    }
+
+    #[test]
+    fn the_first_lead_is_believed_and_later_ones_by_an_eighth() {
+        let mut b = buffer();
+        let start = b.next;
+        b.push(0, start + 2, Keys::default(), left(32)).unwrap();
+        assert_eq!(b.depth_quarters(), 10);
+        b.push(1, start + 6, Keys::default(), left(32)).unwrap();
+        assert_eq!(b.depth_quarters(), 12);
     }
 
     proptest! {
         /// Against a map from tick to input: exactly one input per tick, the first one sent for it.
         #[test]
         fn a_tick_gets_the_first_input_sent_for_it(
-            sends in prop::collection::vec((0i32..90, -4i32..70, any::<u8>()), 0..200),
+            sends in prop::collection::vec((0i32..90, -4i32..70, 0u64..=64, any::<u8>()), 0..200),
         ) {
             let mut b = buffer();
             let start = b.next;
             let mut model: HashMap<u32, u8> = HashMap::new();
             let mut now = 0;
-            for (seq, (advance, lead, held)) in sends.into_iter().enumerate() {
+            for (seq, (advance, lead, within, held)) in sends.into_iter().enumerate() {
                 if advance > 80 {
                     let to = now + advance as u32 - 80;
                     let got = b.take(start + to);
@@ -336,7 +419,7 @@ mod tests {
                     now = to + 1;
                 }
                 let target = start.get().wrapping_add_signed(now as i32 + lead);
-                let kept = b.push(seq as u16, Tick::new(target), Keys { held, fire: true });
+                let kept = b.push(seq as u16, Tick::new(target), Keys { held, fire: true }, left(within));
                 let at = now as i32 + lead;
                 match kept {
                     Ok(()) => prop_assert!(model.insert(at as u32, held).is_none()),

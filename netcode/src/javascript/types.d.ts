@@ -15,7 +15,7 @@ export declare const LAYERS: readonly {
   readonly fields: readonly Field[];
 }[];
 
-/** What the server says about this client's inputs; depth in quarter ticks. */
+/** What the server says about this client's inputs; depth: how early they arrive, in quarter ticks rounded down. */
 export interface Feedback {
   lastInputSeq: number | null;
   inputDepth: number;

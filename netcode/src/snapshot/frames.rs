@@ -34,7 +34,8 @@ const GAP_ORDER: u32 = 1;
 pub struct Feedback {
     /// Sequence of the newest input executed, if any.
     pub last_input_seq: Option<u16>,
-    /// How early inputs arrive, in quarter ticks.
+    /// How early inputs arrive, in quarter ticks rounded down: see
+    /// [`depth_quarters`](crate::input::InputBuffer::depth_quarters).
     pub input_depth: i8,
 }
 

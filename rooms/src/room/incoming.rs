@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use ringside_netcode::input::TickLeft;
 use serde_json::value::RawValue;
 
 use super::{
@@ -52,12 +53,13 @@ impl<G: Game> Room<G> {
         let Some(&id) = self.by_client.get(&client) else {
             return self.spectator_packet(client, bytes, at, out);
         };
+        let left = self.left(at);
         let Some(seat) = self.seats.get_mut(&id) else {
             return;
         };
         let game = &self.game;
         let plausible = |input: &G::Input| game.plausible(id, input);
-        match seat.intake.packet(bytes, self.next, at, plausible) {
+        match seat.intake.packet(bytes, self.next, left, at, plausible) {
             Ok(acked) => {
                 if let (Some(acked), Presence::Here(client)) = (acked, &mut seat.presence) {
                     client.acknowledge(acked, at, out);
@@ -76,6 +78,12 @@ impl<G: Game> Room<G> {
                 }
             }
         }
+    }
+
+    /// What was left at `at` until the coming step is due. A packet that was read after a step it came before is of a whole
+    /// tick; one that came after the step was due is of none, as all are before the first step.
+    fn left(&self, at: Duration) -> TickLeft {
+        TickLeft::of(self.due.saturating_sub(at), self.options.period())
     }
 
     fn spectator_packet(

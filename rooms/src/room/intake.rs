@@ -13,7 +13,10 @@ use std::time::Duration;
 use ringside_netcode::{
     Tick,
     history::{RewindPolicy, Verdict},
-    input::{Input, InputBuffer, InputCounters, InputPacket, InputPolicy, Source, ViewTick, Wired},
+    input::{
+        Input, InputBuffer, InputCounters, InputPacket, InputPolicy, Source, TickLeft, ViewTick,
+        Wired,
+    },
     schema::Replicate,
 };
 use serde::Serialize;
@@ -133,11 +136,13 @@ impl<I: Input + Replicate + PartialEq> Intake<I> {
         }
     }
 
-    /// Reads a packet that arrived at `now`. `next` is the tick to be simulated next.
+    /// Reads a packet that arrived at `now`. `next` is the tick to be simulated next; `left`: what was then left until it
+    /// is due.
     pub(crate) fn packet(
         &mut self,
         bytes: &[u8],
         next: Tick,
+        left: TickLeft,
         now: Duration,
         plausible: impl Fn(&I) -> bool,
     ) -> Result<Option<Acked>, Unusable> {
@@ -153,7 +158,7 @@ impl<I: Input + Replicate + PartialEq> Intake<I> {
         let behind = packet.view.behind(newest);
         for (seq, target, Wired(input)) in packet.timed(next) {
             if plausible(input) {
-                self.offer(seq, target, input.clone(), behind);
+                self.offer(seq, target, input.clone(), behind, left);
             } else {
                 self.counters.implausible += 1;
             }
@@ -161,10 +166,11 @@ impl<I: Input + Replicate + PartialEq> Intake<I> {
         Ok(acked(packet.ack, packet.ack_bits))
     }
 
-    /// One input for a tick; `behind`: sixteenths of a tick by which the picture was older than it.
-    pub(crate) fn offer(&mut self, seq: u16, target: Tick, input: I, behind: i16) {
+    /// One input for a tick; `behind`: sixteenths of a tick by which the picture was older than it; `left`: until the
+    /// next step is due.
+    pub(crate) fn offer(&mut self, seq: u16, target: Tick, input: I, behind: i16, left: TickLeft) {
         // Refused ones are weather; the buffer counts them.
-        let _ = self.buffer.push(seq, target, Seen { input, behind });
+        let _ = self.buffer.push(seq, target, Seen { input, behind }, left);
     }
 
     /// The input of `tick`. `round_trip`: of the player's link, if known.
@@ -194,7 +200,7 @@ impl<I: Input + Replicate + PartialEq> Intake<I> {
         self.buffer.last_seq()
     }
 
-    /// How early inputs arrive, in quarter ticks.
+    /// How early inputs arrive, in quarter ticks rounded down.
     pub(crate) fn depth_quarters(&self) -> i8 {
         self.buffer.depth_quarters()
     }
@@ -292,7 +298,8 @@ impl Stamps {
         round_trip: Option<Duration>,
     ) -> (ViewTick, Verdict) {
         let hz = self.policy.hz.max(1);
-        let lead = i32::from(lead_quarters.max(0)) * 4;
+        // The report is rounded down; what is believed is not.
+        let lead = (i32::from(lead_quarters) + 1).max(0) * 4;
         let most = match round_trip {
             Some(rtt) => self.policy.sixteenths(rtt) + lead + self.delay_max,
             None => self.policy.sixteenths(self.policy.max),

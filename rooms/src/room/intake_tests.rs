@@ -31,7 +31,9 @@ fn judged(behind: impl Fn(u32) -> i32) -> (Vec<i32>, IntakeCounters) {
         let seen = ViewTick((tick.wire() << 4).wrapping_sub(behind(n) as u16));
         let bytes = packet(tick, seen, &mut sender);
         let now = Duration::from_secs(u64::from(n)) / 60;
-        intake.packet(&bytes, tick, now, |_| true).unwrap();
+        intake
+            .packet(&bytes, tick, TickLeft::DUE, now, |_| true)
+            .unwrap();
         let given = intake.take(tick, PlayerId(1), Some(RTT));
         assert_eq!(given.source, Source::Received);
         judged.push(i32::from(given.view.behind(tick)));
@@ -79,7 +81,7 @@ fn what_no_honest_client_sends_is_dropped_as_if_it_were_lost() {
     let mut intake = Intake::<Push>::new(Tick::ZERO, &options());
     let bytes = packet(Tick::new(0), ViewTick(0), &mut InputSender::new());
     intake
-        .packet(&bytes, Tick::ZERO, Duration::ZERO, |_| false)
+        .packet(&bytes, Tick::ZERO, TickLeft::DUE, Duration::ZERO, |_| false)
         .unwrap();
     assert_eq!(
         intake.take(Tick::ZERO, PlayerId(1), None).source,
@@ -123,7 +125,7 @@ proptest! {
         for (n, bytes) in packets.iter().enumerate() {
             let tick = Tick::new(n as u32);
             // An error is an answer.
-            let _ = intake.packet(bytes, tick, Duration::from_millis(n as u64 * 50), |_| true);
+            let _ = intake.packet(bytes, tick, TickLeft::DUE, Duration::from_millis(n as u64 * 50), |_| true);
             let given = intake.take(tick, PlayerId(1), Some(RTT));
             prop_assert!((0..=240).contains(&given.view.behind(tick)));
         }

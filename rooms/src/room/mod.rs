@@ -71,6 +71,8 @@ pub struct Room<G: Game> {
     options: RoomOptions,
     world: World,
     next: Tick,
+    /// When the step of that tick is due: a nominal period after the last one was. Zero before the first.
+    due: Duration,
     seats: BTreeMap<PlayerId, Seat<G::Input>>,
     free: VecDeque<PlayerId>,
     tokens: BTreeMap<Token, PlayerId>,
@@ -109,6 +111,7 @@ impl<G: Game> Room<G> {
             game,
             code: code.into(),
             next: Tick::ZERO,
+            due: Duration::ZERO,
             seats: BTreeMap::new(),
             free: (1..=options.seats).map(PlayerId).collect(),
             tokens: BTreeMap::new(),
@@ -225,6 +228,8 @@ impl<G: Game> Room<G> {
 
 #[cfg(test)]
 mod delivery_tests;
+#[cfg(test)]
+mod depth_tests;
 #[cfg(test)]
 mod lab_tests;
 #[cfg(test)]

@@ -87,6 +87,11 @@ impl RoomOptions {
         Duration::from_secs(1) * self.step.snapshot_every / self.step.hz.max(1)
     }
 
+    /// Time between two steps, where the schedule is not dilated.
+    pub(crate) fn period(&self) -> Duration {
+        Duration::from_secs(1) / self.step.hz.max(1)
+    }
+
     pub(crate) fn viewer(&self) -> ViewerConfig {
         ViewerConfig {
             delivery: Delivery::Ordered,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ringside_netcode::{
     Tick,
+    input::TickLeft,
     snapshot::{Feedback, FrameRequest, Held, World},
     tick::Step,
 };
@@ -31,6 +32,8 @@ impl<G: Game> Room<G> {
         }
         self.take_inputs(step.tick);
         self.next = step.tick.next();
+        // From when this one was due, however late it is.
+        self.due = now.saturating_sub(step.late) + self.options.period();
         let inputs = std::mem::take(&mut self.inputs);
         self.game.tick(&mut Cx {
             tick: step.tick,
@@ -53,7 +56,8 @@ impl<G: Game> Room<G> {
                 Presence::Bot => {
                     // By the way a person's input takes; it is always in time.
                     let input = self.game.think(id, tick);
-                    seat.intake.offer(tick.wire(), tick, input, 0);
+                    seat.intake
+                        .offer(tick.wire(), tick, input, 0, TickLeft::DUE);
                     None
                 }
                 Presence::Here(client) => client.viewer.flow().round_trip(),

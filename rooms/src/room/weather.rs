@@ -118,20 +118,22 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// What has arrived through modelled networks.
+    /// What has arrived through modelled networks: packets at the moment when they left theirs, though they are read now.
     pub(super) fn weather_up(&mut self, now: Duration, out: &mut impl Outlet) {
         let mut arrived = Vec::new();
         for client in self.clients_mut() {
             let Some(links) = &mut client.links else {
                 continue;
             };
-            while let Some(packet) = links.up.receive(now) {
-                arrived.push((client.id, packet));
+            while let Some(at) = links.up.next_arrival()
+                && let Some(packet) = links.up.receive(now)
+            {
+                arrived.push((client.id, packet, at));
             }
         }
-        for (client, posted) in arrived {
+        for (client, posted, at) in arrived {
             match posted {
-                Posted::Packet(packet) => self.read_packet(client, &packet, now, out),
+                Posted::Packet(packet) => self.read_packet(client, &packet, at, out),
                 Posted::AskTime => {
                     if let Some(links) = self.client_mut(client).and_then(|it| it.links.as_mut()) {
                         links.down.send(now, Parcel::Time(now), TIME_BYTES);

@@ -45,6 +45,8 @@ pub(crate) struct SimClient {
     decoder: Decoder,
     pub(crate) used: u64,
     pub(crate) malformed: u64,
+    /// How early its inputs come, as it was told last.
+    pub(crate) depth: Option<i8>,
     wants_keyframe: bool,
     news: bool,
     /// Ticks since it last spoke.
@@ -70,6 +72,7 @@ impl SimClient {
             decoder: Decoder::new(Pebble::new().layers().clone()),
             used: 0,
             malformed: 0,
+            depth: None,
             wants_keyframe: false,
             news: false,
             silent: 0,
@@ -88,8 +91,9 @@ impl SimClient {
     fn read(&mut self) {
         while let Some(bytes) = self.waiting.pop_front() {
             match self.decoder.read(&bytes) {
-                Ok(_) => {
+                Ok(info) => {
                     self.used += 1;
+                    self.depth = info.feedback.map(|feedback| feedback.input_depth);
                     self.wants_keyframe = false;
                     self.news = true;
                 }
@@ -176,8 +180,19 @@ impl Net {
 
     /// A client sends an input for the next tick.
     pub(crate) fn send(&mut self, room: &mut Room<Pebble>, client: ClientId, input: Push) {
+        self.send_for(room, client, room.next_tick(), input);
+    }
+
+    /// A client sends an input for this tick.
+    pub(crate) fn send_for(
+        &mut self,
+        room: &mut Room<Pebble>,
+        client: ClientId,
+        target: Tick,
+        input: Push,
+    ) {
         let sender = self.client_mut(client);
-        sender.inputs.push(room.next_tick(), Wired(input));
+        sender.inputs.push(target, Wired(input));
         let packet = sender.packet();
         let now = self.now;
         room.packet(client, packet, now, self);

@@ -5,8 +5,12 @@ use super::Source;
 use ringside_netcode::Tick;
 use ringside_netcode::bits::{BitReader, BitWriter};
 use ringside_netcode::input::{
-    Input, InputBuffer, InputPacket, InputPolicy, PACKET_INPUTS_MAX, Source as From, WireInput,
+    Input, InputBuffer, InputPacket, InputPolicy, PACKET_INPUTS_MAX, Source as From, TickLeft,
+    WireInput,
 };
+use std::time::Duration;
+
+const TICK: Duration = Duration::from_millis(200);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Keys {
@@ -68,7 +72,8 @@ pub fn run(data: &[u8]) {
         for (seq, target, input) in packet.timed(tick) {
             offered += 1;
             // Refusals are weather; the counters tell of each.
-            let _ = buffer.push(seq, target, *input);
+            let left = TickLeft::of(Duration::from_millis(source.byte().into()), TICK);
+            let _ = buffer.push(seq, target, *input, left);
         }
     }
     let counters = buffer.counters();
