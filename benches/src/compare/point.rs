@@ -128,6 +128,16 @@ pub fn points() -> Vec<Point> {
             "ARENA-N, 100 in view at 20 Hz: 1,500 clients who send an input for each snapshot",
             &["--players", "1500", "--play"],
         ),
+        game(
+            "paced-400",
+            "ARENA-N, 100 in view at 20 Hz: 400 clients who send an input 25 ms after each snapshot",
+            &["--players", "400", "--play", "--paced"],
+        ),
+        game(
+            "paced-1500",
+            "ARENA-N, 100 in view at 20 Hz: 1,500 clients who send an input 25 ms after each snapshot",
+            &["--players", "1500", "--play", "--paced"],
+        ),
         Point {
             games: MOST,
             once: true,

@@ -25,6 +25,13 @@ const SCORES: &[Score] = &[
         true,
     ),
     Score::of_games(
+        "paced-1500",
+        "client_cpu_us",
+        "CPU a client and second, 1,500 who play, paced",
+        "µs",
+        true,
+    ),
+    Score::of_games(
         "play-1500",
         "snapshot_bytes",
         "Bytes a snapshot, 100 in view, everything within TCP",
@@ -78,7 +85,7 @@ pub(super) fn page(stored: &Stored) -> String {
          view, twenty snapshots a second, in one room on one core. The same program plays everybody's clients; its \
          first client of Ringside's decodes all it gets and checks it by hash, and Colyseus' own client did so for \
          Colyseus before. Who watches sends nothing to Colyseus, and to Ringside an acknowledgement for two snapshots; \
-         who plays sends an input for each. CPU a client and second is the server's whole run time over clients; \
+         who plays sends an input for each, at once, or 25 ms later where it is paced. CPU a client and second is the server's whole run time over clients; \
          players a core are clients over the share of the core that was used. Bytes are all within TCP.</p>",
     );
     for score in SCORES {
@@ -147,6 +154,12 @@ const SAME: &[Row] = &[
     row("play-1500", "rooms", "1,500 play"),
     row("play-1500", "colyseus", "1,500 play"),
     row("play-1500", "floor-rooms", "1,500 play"),
+    row("paced-400", "rooms", "400 play, paced"),
+    row("paced-400", "colyseus", "400 play, paced"),
+    row("paced-400", "floor-rooms", "400 play, paced"),
+    row("paced-1500", "rooms", "1,500 play, paced"),
+    row("paced-1500", "colyseus", "1,500 play, paced"),
+    row("paced-1500", "floor-rooms", "1,500 play, paced"),
 ];
 
 /// As many players as are held.
@@ -225,8 +238,8 @@ pub fn rooms_table(stored: &Stored) -> String {
         out,
         "\nMedians of {repetitions} runs of {seconds} s with fresh servers in turns; one core for the server, one for the clients, which \
          are one program for all; {}. Who plays sends \
-         an input for each snapshot; who watches sends Ringside one acknowledgement for two and Colyseus nothing. Clients a core: clients \
-         over the share of the core used. Made by `cargo xtask rivals --points watch-400,watch-1500,play-400,play-1500,most` and \
+         an input for each snapshot, at once, or 25 ms later where it is paced; who watches sends Ringside one acknowledgement for two and Colyseus nothing. Clients a core: clients \
+         over the share of the core used. Made by `cargo xtask rivals --points watch-400,watch-1500,play-400,play-1500,paced-400,paced-1500` and \
          `cargo xtask bench --table`; [benches/README.md](benches/README.md) says how and what it cannot show.\n",
         stored.origin()
     );

@@ -1,5 +1,5 @@
 //! Players of [`arena-room`](crate::arena): those who only watch acknowledge snapshots as a page does, those who play
-//! send an input with each. The first one decodes what it gets and checks it by hash; a figure without a right hash is none.
+//! send an input for each. The first one decodes what it gets and checks it by hash; a figure without a right hash is none.
 
 use std::{
     net::SocketAddr,
@@ -17,15 +17,15 @@ use ringside_netcode::{
     snapshot::{Decoder, LayerId},
 };
 
-use super::{Game, Heard, Player};
+use super::{Game, Heard, Manner, Player};
 use crate::arena::{Steer, layers};
 
 /// The room on this server.
 pub struct ArenaRoom {
     /// Where it is.
     pub address: SocketAddr,
-    /// Whether players send inputs, or only watch.
-    pub play: bool,
+    /// What players do.
+    pub manner: Manner,
     /// Entities that move: what is to be checked.
     pub entities: usize,
 }
@@ -35,9 +35,13 @@ impl Game for ArenaRoom {
         Settings::new(self.address, Protocol::SocketIo)
     }
 
+    fn manner(&self) -> Manner {
+        self.manner
+    }
+
     fn player(&mut self, n: usize) -> Box<dyn Player> {
         Box::new(Visitor {
-            play: self.play,
+            manner: self.manner,
             seq: 0,
             newest: 0,
             acks: Acks::default(),
@@ -48,7 +52,7 @@ impl Game for ArenaRoom {
 }
 
 struct Visitor {
-    play: bool,
+    manner: Manner,
     seq: u16,
     /// The newest snapshot's tick.
     newest: u16,
@@ -81,7 +85,7 @@ impl Visitor {
             newest_target: 0,
             inputs: Vec::new(),
         };
-        if self.play {
+        if self.manner != Manner::Watch {
             self.seq = self.seq.wrapping_add(1);
             packet.newest_seq = self.seq;
             packet.newest_target = tick.wrapping_add(LEAD);
@@ -98,7 +102,8 @@ impl Visitor {
 
 impl Player for Visitor {
     fn ready(&mut self, peer: &mut Peer<'_>) {
-        let request = serde_json::json!({ "name": "visitor", "watch": !self.play });
+        let request =
+            serde_json::json!({ "name": "visitor", "watch": self.manner == Manner::Watch });
         // A map of texts and flags: it has JSON.
         let _ = peer.emit("join", &(request,));
     }
@@ -111,7 +116,12 @@ impl Player for Visitor {
         self.newest = BitReader::new(frame).get(16) as u16;
         self.acks
             .heard(peer.now().saturating_duration_since(self.begun));
-        if self.play || self.is_due(peer.now()) {
+        let answers = match self.manner {
+            Manner::Watch => self.is_due(peer.now()),
+            Manner::Answer => true,
+            Manner::Paced => false,
+        };
+        if answers {
             self.answer(peer);
         }
         match self.critic.as_mut().is_none_or(|it| it.approves(frame)) {
@@ -121,7 +131,11 @@ impl Player for Visitor {
     }
 
     fn act(&mut self, peer: &mut Peer<'_>) -> Option<Instant> {
-        if self.play {
+        if self.manner == Manner::Answer {
+            return None;
+        }
+        if self.manner == Manner::Paced {
+            self.answer(peer);
             return None;
         }
         if self.is_due(peer.now()) {
@@ -188,8 +202,8 @@ mod tests {
     use crate::{arena::ArenaGame, crowd::Crowd};
 
     #[test]
-    fn a_crowd_in_a_room_gets_the_scene_whole_and_in_time_whether_it_watches_or_plays() {
-        for play in [false, true] {
+    fn a_crowd_in_a_room_gets_the_scene_whole_and_in_time_whatever_it_does() {
+        for manner in [Manner::Watch, Manner::Answer, Manner::Paced] {
             let mut server = ServerBuilder::new(ringside_rooms::Builder::default());
             let options = RoomOptions {
                 step: StepConfig {
@@ -205,7 +219,7 @@ mod tests {
             let server = server.listen("127.0.0.1:0").expect("a free port");
             let game = ArenaRoom {
                 address: server.address(),
-                play,
+                manner,
                 entities: 100,
             };
             let mut crowd = Crowd::new(Box::new(game), None).expect("a poll");
@@ -222,7 +236,10 @@ mod tests {
                 "{sample:?}"
             );
             let room = &server.rooms().list()[0];
-            let here = if play { room.people } else { room.spectators };
+            let here = match manner {
+                Manner::Watch => room.spectators,
+                Manner::Answer | Manner::Paced => room.people,
+            };
             assert_eq!(here, 5);
             let report = server
                 .rooms()

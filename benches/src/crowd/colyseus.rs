@@ -4,12 +4,15 @@
 //! Messages begin with a code: 10 joined, to be answered with the same; 14 the whole state; 15 a patch. A client
 //! says 12 when it leaves, and 17 before a message in bytes. Leaves out: reading the state, and everything else.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    time::Instant,
+};
 
 use ringside_client::swarm::{Message, Peer, Protocol, Settings};
 use serde_json::Value;
 
-use super::{Game, Heard, Player};
+use super::{Game, Heard, Manner, Player};
 
 const JOINED: u8 = 10;
 const LEAVE: u8 = 12;
@@ -20,16 +23,16 @@ const BYTES: u8 = 17;
 /// The room of ARENA-N on a Colyseus server.
 pub struct Colyseus {
     address: SocketAddr,
-    play: bool,
+    manner: Manner,
     http: ureq::Agent,
 }
 
 impl Colyseus {
-    /// At this address. `play`: clients answer each patch with an input, as big as our players'.
-    pub fn new(address: SocketAddr, play: bool) -> Self {
+    /// At this address. Inputs are as big as our players'.
+    pub fn new(address: SocketAddr, manner: Manner) -> Self {
         Self {
             address,
-            play,
+            manner,
             http: ureq::agent(),
         }
     }
@@ -55,9 +58,13 @@ impl Game for Colyseus {
             .ok_or_else(|| format!("{url} gave no seat: {seat}"))
     }
 
+    fn manner(&self) -> Manner {
+        self.manner
+    }
+
     fn player(&mut self, _: usize) -> Box<dyn Player> {
         Box::new(Client {
-            play: self.play,
+            manner: self.manner,
             said: 0,
         })
     }
@@ -76,8 +83,15 @@ fn seat_path(seat: &Value) -> Option<String> {
 }
 
 struct Client {
-    play: bool,
+    manner: Manner,
     said: u8,
+}
+
+impl Client {
+    fn say(&mut self, peer: &mut Peer<'_>) {
+        self.said = self.said.wrapping_add(2);
+        peer.send_binary(&[BYTES, 0, self.said | 1]);
+    }
 }
 
 impl Player for Client {
@@ -94,14 +108,20 @@ impl Player for Client {
             }
             Some(&STATE) => Heard::Seated,
             Some(&PATCH) => {
-                if self.play {
-                    self.said = self.said.wrapping_add(2);
-                    peer.send_binary(&[BYTES, 0, self.said | 1]);
+                if self.manner == Manner::Answer {
+                    self.say(peer);
                 }
                 Heard::Snapshot(bytes.len())
             }
             _ => Heard::Other,
         }
+    }
+
+    fn act(&mut self, peer: &mut Peer<'_>) -> Option<Instant> {
+        if self.manner == Manner::Paced {
+            self.say(peer);
+        }
+        None
     }
 
     fn leave(&mut self, peer: &mut Peer<'_>) {

@@ -53,7 +53,8 @@ pub trait Player {
     /// A message arrived.
     fn hear(&mut self, peer: &mut Peer<'_>, message: Message<'_>) -> Heard;
 
-    /// Says what is due by itself, and when it wants to be asked again.
+    /// Says what is due by itself, and when it wants to be asked again. Paced players are asked [`BEHIND`] each
+    /// snapshot.
     fn act(&mut self, peer: &mut Peer<'_>) -> Option<Instant> {
         let _ = peer;
         None
@@ -68,6 +69,21 @@ pub trait Player {
     }
 }
 
+/// What players do beside looking on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Nothing.
+    Watch,
+    /// They answer each snapshot with an input, at once.
+    Answer,
+    /// They send an input [`BEHIND`] each snapshot.
+    Paced,
+}
+
+/// Time from a snapshot to the input of a paced player: half an interval, so that it is there 25 ms before the next is due, as
+/// [`Pace`](ringside_client::game::Pace) has it on the shortest way.
+pub const BEHIND: Duration = Duration::from_millis(25);
+
 /// A game: who its next player is, and how it is reached.
 pub trait Game {
     /// How players connect.
@@ -80,6 +96,9 @@ pub trait Game {
     fn path(&mut self) -> Result<Option<String>, String> {
         Ok(None)
     }
+
+    /// What its players do.
+    fn manner(&self) -> Manner;
 
     /// The next player, the `n`th from 0.
     fn player(&mut self, n: usize) -> Box<dyn Player>;
@@ -109,10 +128,11 @@ impl Crowd {
     /// # Errors
     /// The system refuses a poll.
     pub fn new(game: Box<dyn Game>, pid: Option<u32>) -> io::Result<Self> {
+        let paced = game.manner() == Manner::Paced;
         Ok(Self {
             swarm: Swarm::new(game.settings())?,
             game,
-            players: Players::new(),
+            players: Players::new(paced),
             here: Vec::new(),
             server: pid.map(Server::new),
         })

@@ -9,7 +9,7 @@ use std::{
 use hdrhistogram::Histogram;
 use ringside_client::swarm::{Ended, Id, Message, Peer, Script};
 
-use super::{Heard, Player, sample::LATE};
+use super::{BEHIND, Heard, Player, sample::LATE};
 
 /// The longest gap told apart, in microseconds: a minute.
 const LONGEST: u64 = 60_000_000;
@@ -46,6 +46,8 @@ pub(super) struct Players {
     /// The first few reasons.
     pub(super) reasons: Vec<String>,
     pub(super) counted: Counted,
+    /// All act some time after each snapshot.
+    paced: bool,
 }
 
 /// What is counted of a measurement.
@@ -60,7 +62,7 @@ pub(super) struct Counted {
 }
 
 impl Players {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(paced: bool) -> Self {
         let gaps = Histogram::new_with_max(LONGEST, 3);
         Self {
             all: Vec::new(),
@@ -75,6 +77,7 @@ impl Players {
                 payload: 0,
                 unusable: 0,
             },
+            paced,
         }
     }
 
@@ -107,6 +110,9 @@ impl Players {
             self.due.push(Reverse((peer.now() + spread, peer.id().0)));
         }
         let Some(bytes) = snapshot else { return };
+        if self.paced {
+            self.due.push(Reverse((peer.now() + BEHIND, peer.id().0)));
+        }
         let last = seat.last.replace(peer.now());
         let Some(since) = self.counted.since else {
             return;

@@ -20,7 +20,9 @@ impl TickLeft {
         if time >= tick {
             return TickLeft(Self::ONE as u8);
         }
-        TickLeft((time.as_nanos() * Self::ONE as u128 / tick.as_nanos()) as u8)
+        // In 64 bits, which is quick: they hold thousands of years.
+        let (time, tick) = (time.as_micros() as u64, tick.as_micros() as u64);
+        TickLeft((time * Self::ONE as u64 / tick.max(1)).min(Self::ONE as u64) as u8)
     }
 
     /// In 64ths of a tick.

@@ -12,7 +12,7 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use ringside_benches::crowd::{
-    Crowd, Game, Sample,
+    Crowd, Game, Manner, Sample,
     arena::ArenaRoom,
     colyseus::{Colyseus, address},
     floor::Floor,
@@ -46,6 +46,9 @@ struct Cli {
     /// Arena, Colyseus and floor: players answer each snapshot with an input, instead of only watching
     #[arg(long)]
     play: bool,
+    /// With --play: the input comes 25 ms after its snapshot, as the clients' pace has it, instead of at once
+    #[arg(long, requires = "play")]
+    paced: bool,
     /// Arena: entities that move, which the first player checks
     #[arg(long, default_value_t = 100)]
     entities: u16,
@@ -124,18 +127,20 @@ fn run(cli: &Cli) -> Result<String, String> {
 
 fn game(cli: &Cli) -> Result<Box<dyn Game>, String> {
     let address = address(&cli.url)?;
+    let manner = match (cli.play, cli.paced) {
+        (false, _) => Manner::Watch,
+        (true, false) => Manner::Answer,
+        (true, true) => Manner::Paced,
+    };
     Ok(match cli.game {
         Kind::Glimmer => Box::new(Glimmer::new(address)),
         Kind::Arena => Box::new(ArenaRoom {
             address,
-            play: cli.play,
+            manner,
             entities: cli.entities.into(),
         }),
-        Kind::Colyseus => Box::new(Colyseus::new(address, cli.play)),
-        Kind::Floor => Box::new(Floor {
-            address,
-            play: cli.play,
-        }),
+        Kind::Colyseus => Box::new(Colyseus::new(address, manner)),
+        Kind::Floor => Box::new(Floor { address, manner }),
     })
 }
 
