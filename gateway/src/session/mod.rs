@@ -24,6 +24,7 @@ use ringside_proto::{
     time::Millis,
     ws::{Decoder, PendingPongs},
 };
+use smallvec::SmallVec;
 
 pub(crate) use ask::{Ask, Offer, Poll, Post, PostBegin, abort_poll, abort_post, wait_directly};
 pub(crate) use candidate::{Candidate, adopt};
@@ -89,8 +90,8 @@ pub(crate) enum Upper {
 /// The Socket.IO part of a session.
 pub(crate) struct SocketIo {
     pub(crate) decoder: socketio::Decoder,
-    /// The namespaces it joined.
-    pub(crate) sockets: Vec<Seat>,
+    /// The namespaces it joined: mostly one, which lies here.
+    pub(crate) sockets: SmallVec<[Seat; 1]>,
     /// When it must have joined its first namespace; never, once it has.
     pub(crate) connect_by: Millis,
 }
@@ -168,7 +169,7 @@ impl GatewayShard {
         let upper = match &endpoint.speaks {
             Speaks::SocketIo => Upper::SocketIo(SocketIo {
                 decoder: socketio::Decoder::new(),
-                sockets: Vec::new(),
+                sockets: SmallVec::new(),
                 connect_by: now.plus(self.shared.limits.connect_ms),
             }),
             Speaks::EngineIo(route) | Speaks::WebSocket(route) => {

@@ -13,28 +13,37 @@ use ringside_netcode::snapshot::{FrameIndex, FrameSet};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A client, as its transport names it: one connection's life.
+/// A client, as its transport names it: one connection's life. A server has the connection's place in the upper half, so that
+/// what belongs to neighbours lies together wherever it is kept by client, and they mostly speak one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
 
-/// Something by client. Their numbers are unguessable already (a server's) or a test's: they need no hashing that
-/// withstands an attacker.
-pub(crate) type ByClient<V> = HashMap<ClientId, V, BuildHasherDefault<Spread>>;
+/// Something by client.
+pub(crate) type ByClient<V> = HashMap<ClientId, V, BuildHasherDefault<Places>>;
 
-/// Spreads numbers over all bits, as a hash table wants them.
+/// Hashes clients so that neighbours are neighbours in a table. A peer chooses neither half of its number, so this needs not
+/// withstand one.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Spread(u64);
+pub(crate) struct Places(u64);
 
-impl Hasher for Spread {
+/// Places of a shard.
+const SHARD_BITS: u32 = 24;
+
+impl Hasher for Places {
     fn write(&mut self, bytes: &[u8]) {
         bytes
             .iter()
             .for_each(|byte| self.write_u64(u64::from(*byte)));
     }
 
-    fn write_u64(&mut self, n: u64) {
-        // 2^64 over the golden ratio.
-        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    fn write_u64(&mut self, client: u64) {
+        // A table takes the lower bits for where it lies, and the uppermost to tell those apart that lie together.
+        let (place, other) = (client >> 32, client << 32);
+        // Small numbers, a test's, are places themselves.
+        let place = if place == 0 { client } else { place };
+        // Shards count their places from 0 each: 2^32 over the golden ratio sets them apart.
+        let shard = (place >> SHARD_BITS).wrapping_mul(0x9E37_79B9);
+        self.0 = self.0.rotate_left(5) ^ (place.wrapping_add(shard) & u64::from(u32::MAX)) ^ other;
     }
 
     fn finish(&self) -> u64 {
@@ -129,5 +138,40 @@ impl Outlet for Nobody {
     fn time(&mut self, _: ClientId, _: Duration) {}
     fn is_gone(&self, _: ClientId) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, hash::BuildHasher};
+
+    use super::*;
+
+    fn hash(shard: u64, slot: u64, random: u64) -> u64 {
+        let client = ClientId((shard << 24 | slot) << 32 | random);
+        BuildHasherDefault::<Places>::default().hash_one(client)
+    }
+
+    #[test]
+    fn neighbours_lie_together_and_shards_and_lives_apart() {
+        let place = |shard, slot| hash(shard, slot, 7) as u32;
+        for shard in 0..40 {
+            let follows = |slot| place(shard, slot + 1) == place(shard, slot).wrapping_add(1);
+            assert!((1..5_000).all(follows));
+        }
+        // Forty shards with a thousand places each: hardly any two share one of a table's 131,072 buckets.
+        let buckets: HashSet<u32> = (0..40_000)
+            .map(|n| place(n % 40, 1 + n / 40) % 131_072)
+            .collect();
+        assert!(buckets.len() > 33_000, "{}", buckets.len());
+        // A table tells those of one bucket apart by the uppermost seven bits.
+        let lives: HashSet<u64> = (0..128).map(|n| hash(3, 9, n << 25) >> 57).collect();
+        assert_eq!(lives.len(), 128);
+    }
+
+    #[test]
+    fn small_numbers_have_places_of_their_own() {
+        let places: HashSet<u32> = (0..10_000).map(|n| hash(0, 0, n) as u32).collect();
+        assert_eq!(places.len(), 10_000);
     }
 }

@@ -1,7 +1,7 @@
 //! Which room each socket is bound to: where what it sends goes.
 //!
 //! Promises: a socket is bound to one room at most; whoever disconnects is forgotten. Every event of every client looks
-//! here, so the table is spread over many locks.
+//! here, so each shard has a lock of its own.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{
     shared::Shared,
 };
 
-/// Locks that the bindings of sockets to rooms are spread over.
+/// Locks, by the shards of the sockets: more than there are shards.
 const STRIPES: usize = 64;
 
 /// The bindings of all sockets.
@@ -74,6 +74,6 @@ impl Bindings {
     }
 
     fn stripe(&self, client: ClientId) -> &Shared<ByClient<Arc<RoomAddress>>> {
-        &self.stripes[client.0 as usize % STRIPES]
+        &self.stripes[(client.0 >> 56) as usize % STRIPES]
     }
 }
