@@ -326,7 +326,8 @@ impl Builder {
     /// While messages come often, has a shard's thread look for them once in so long, and take in together what came:
     /// a wake-up for each would cost more than it does. Default: zero, at once. What is sent is not delayed; but clients who wait
     /// for an answer before they say more get it later, so this is for servers whose clients speak in their own time, such
-    /// as games: 1 ms is little there, and saves a quarter of the CPU of 1,500 players who send 20 inputs a second.
+    /// as games. 1 ms is little there: of 1,500 clients' CPU it saved 22 % where they sent 20 inputs a second, 25 ms after each
+    /// snapshot, and 12 % where they only acknowledged.
     pub fn read_interval(&mut self, interval: Duration) -> &mut Self {
         self.plan.read_interval = interval;
         self
