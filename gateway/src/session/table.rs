@@ -48,6 +48,11 @@ impl Sessions {
         self.by_sid.get(sid).copied()
     }
 
+    /// Sessions that have ended, whose end the core has not told yet, and whose place somebody else has already.
+    pub(crate) fn replaced(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.replaced.values_mut()
+    }
+
     pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Session> {
         let session = match self.get(conn) {
             Some(_) => self.by_slot[conn.slot()].take().map(|old| old.1),

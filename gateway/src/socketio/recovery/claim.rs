@@ -8,7 +8,7 @@
 //! Promises: a claim ends in a recovered socket or in a new one, never in none; what waits for another shard waits
 //! a bounded number of turns.
 
-use std::{collections::HashMap, rc::Rc, sync::OnceLock};
+use std::{collections::HashMap, rc::Rc, sync::OnceLock, time::Duration};
 
 use ringside_core::{Class, CloseReason as CoreReason, ConnId, Frame, Shard, Topic};
 use ringside_proto::{close::CloseReason, socketio::Offset};
@@ -21,7 +21,7 @@ use super::{
     millis,
 };
 use crate::{
-    session::Session,
+    session::{Session, SocketIo},
     shard::GatewayShard,
     sink::GatewaySink,
     socketio::{Mark, Socket, SocketId, dispatch::Connecting},
@@ -29,6 +29,10 @@ use crate::{
 
 /// Turns a claim waits for a shard to hear what another has heard, or for an old connection to end.
 const TURNS_MAX: u32 = 1_000;
+/// After so many, the next ones are taken apart: the other shard's thread may not be running at all just now.
+const TURNS_AT_ONCE: u32 = 100;
+/// Time between those: with all of them a claim waits for about two seconds.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A client wants to come back.
 pub(crate) struct Claim {
@@ -37,6 +41,8 @@ pub(crate) struct Claim {
     connecting: Connecting,
     /// The shard it is on now.
     at: usize,
+    /// The pid's home has seen it.
+    known_at_home: bool,
     turns: u32,
 }
 
@@ -76,6 +82,7 @@ impl GatewayShard {
             offset,
             connecting,
             at: self.id,
+            known_at_home: false,
             turns: 0,
         };
         let home = pid.address().map_or(self.id, |(shard, _)| shard);
@@ -102,10 +109,18 @@ impl GatewayShard {
 
     fn on_claim(self: &Rc<Self>, core: &mut Shard<GatewaySink>, mut claim: Claim) {
         let pid = claim.pid;
-        let away = self.recovery.borrow().away.get(&pid).copied();
-        if let Some(away) = away.filter(|away| *away != self.id && claim.turns < TURNS_MAX) {
-            claim.turns += 1;
-            return self.pass(away, claim);
+        if !claim.known_at_home {
+            // From now on it is where it claims to be: whoever is asked after next was told so only after this.
+            claim.known_at_home = true;
+            let mut memory = self.recovery.borrow_mut();
+            let before = match claim.at == self.id {
+                true => memory.away.remove(&pid),
+                false => memory.away.insert(pid, claim.at),
+            };
+            drop(memory);
+            if let Some(before) = before.filter(|before| *before != self.id) {
+                return self.pass(before, claim);
+            }
         }
         if let Some(conn) = self.find_pid(pid).filter(|_| claim.turns < TURNS_MAX) {
             // The client is back before we have noticed that it was gone: the old connection ends now.
@@ -116,8 +131,17 @@ impl GatewayShard {
             claim.turns += 1;
             return self.pass(self.id, claim);
         }
+        if claim.turns < TURNS_MAX && self.is_ending(pid) {
+            // It is saved when the core has told of its end.
+            claim.turns += 1;
+            return self.pass(self.id, claim);
+        }
         let resumed = self.resumed(&claim);
         let at = claim.at;
+        if at == self.id {
+            // At once: what is routed before it is subscribed again would be neither missed nor live.
+            return self.on_resumed(core, claim, resumed);
+        }
         self.tell(at, move |shard, core| {
             shard.on_resumed(core, claim, resumed)
         });
@@ -155,12 +179,35 @@ impl GatewayShard {
         let back = self.recovery.borrow().back.get(&pid).copied();
         at_home.into_iter().chain(back).find(|conn| {
             let sio = sessions.get(*conn).and_then(Session::sio);
-            sio.is_some_and(|sio| {
-                sio.sockets
-                    .iter()
-                    .any(|seat| seat.socket.ticket().is_some_and(|ticket| ticket.pid == pid))
-            })
+            sio.is_some_and(|sio| is_of(sio, pid))
         })
+    }
+
+    /// Whether a connection of this pid has ended, and the core has not told so yet.
+    fn is_ending(&self, pid: SocketId) -> bool {
+        let mut sessions = self.sessions.borrow_mut();
+        let mut sockets = sessions.replaced().filter_map(Session::sio);
+        sockets.any(|sio| is_of(sio, pid))
+    }
+
+    /// Nobody came back by this claim.
+    fn give_up(self: &Rc<Self>, core: &mut Shard<GatewaySink>, claim: Claim) {
+        let Claim {
+            pid,
+            at,
+            connecting,
+            ..
+        } = claim;
+        if let Some((home, _)) = pid.address() {
+            // A home that is behind remembers a little longer than it must.
+            self.tell(home, move |shard, _| {
+                let mut memory = shard.recovery.borrow_mut();
+                if memory.away.get(&pid) == Some(&at) {
+                    memory.away.remove(&pid);
+                }
+            });
+        }
+        self.admit_anew(core, connecting);
     }
 
     /// What the claim's shard said.
@@ -171,23 +218,38 @@ impl GatewayShard {
         resumed: Option<Resumed>,
     ) {
         let Some(mut resumed) = resumed else {
-            return self.admit_anew(core, claim.connecting);
+            return self.give_up(core, claim);
         };
         if resumed.by != self.id {
             if self.recovery.borrow().is_behind(&resumed.heard) {
                 // We have not yet routed what it has seen there: it would see that again.
                 claim.turns += 1;
                 if claim.turns > TURNS_MAX {
-                    return self.admit_anew(core, claim.connecting);
+                    return self.give_up(core, claim);
                 }
-                self.tell(self.id, move |shard, core| {
-                    shard.on_resumed(core, claim, Some(resumed));
-                });
-                return;
+                return self.look_again(claim, resumed);
             }
             self.add_beyond(&mut resumed);
         }
         self.take_over(core, claim, resumed);
+    }
+
+    /// Goes on with a claim once this shard has had time to hear more.
+    fn look_again(self: &Rc<Self>, claim: Claim, resumed: Resumed) {
+        let pause = claim.turns > TURNS_AT_ONCE;
+        let look = |shard: &Rc<Self>| {
+            shard.tell(shard.id, move |shard, core| {
+                shard.on_resumed(core, claim, Some(resumed));
+            });
+        };
+        if !pause {
+            return look(self);
+        }
+        let this = self.clone();
+        self.local.spawn(async move {
+            tokio::time::sleep(PAUSE).await;
+            look(&this);
+        });
     }
 
     /// Adds what this shard has routed beyond what the other had heard.
@@ -231,16 +293,6 @@ impl GatewayShard {
             }
             since
         };
-        if let Some((home, _)) = pid.address() {
-            let here = self.id;
-            self.tell(home, move |shard, _| {
-                let mut memory = shard.recovery.borrow_mut();
-                match here == home {
-                    true => memory.away.remove(&pid),
-                    false => memory.away.insert(pid, here),
-                };
-            });
-        }
         if !is_there {
             // Gone again before it was back.
             let saved = Saved {
@@ -261,6 +313,7 @@ impl GatewayShard {
             resumed_at: offset,
         };
         let Some(entry) = self.enter(&connecting) else {
+            self.forget_pid(pid);
             return self.admit_anew(core, connecting);
         };
         let socket = Socket::come_back(saved.id, entry, self.shared.clone(), ticket, saved.extras);
@@ -282,4 +335,10 @@ impl GatewayShard {
             }
         });
     }
+}
+
+/// Whether a session has the socket of this pid.
+fn is_of(sio: &SocketIo, pid: SocketId) -> bool {
+    let mut tickets = sio.sockets.iter().filter_map(|seat| seat.socket.ticket());
+    tickets.any(|ticket| ticket.pid == pid)
 }
