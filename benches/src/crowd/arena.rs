@@ -35,8 +35,8 @@ impl Game for ArenaRoom {
         Settings::new(self.address, Protocol::SocketIo)
     }
 
-    fn manner(&self) -> Manner {
-        self.manner
+    fn is_paced(&self) -> bool {
+        self.manner == Manner::Paced
     }
 
     fn player(&mut self, n: usize) -> Box<dyn Player> {
@@ -131,12 +131,13 @@ impl Player for Visitor {
     }
 
     fn act(&mut self, peer: &mut Peer<'_>) -> Option<Instant> {
-        if self.manner == Manner::Answer {
-            return None;
-        }
-        if self.manner == Manner::Paced {
-            self.answer(peer);
-            return None;
+        match self.manner {
+            Manner::Watch => {}
+            Manner::Answer => return None,
+            Manner::Paced => {
+                self.answer(peer);
+                return None;
+            }
         }
         if self.is_due(peer.now()) {
             self.answer(peer);

@@ -58,8 +58,8 @@ impl Game for Colyseus {
             .ok_or_else(|| format!("{url} gave no seat: {seat}"))
     }
 
-    fn manner(&self) -> Manner {
-        self.manner
+    fn is_paced(&self) -> bool {
+        self.manner == Manner::Paced
     }
 
     fn player(&mut self, _: usize) -> Box<dyn Player> {

@@ -20,8 +20,8 @@ impl Game for Floor {
         Settings::new(self.address, Protocol::WebSocket)
     }
 
-    fn manner(&self) -> Manner {
-        self.manner
+    fn is_paced(&self) -> bool {
+        self.manner == Manner::Paced
     }
 
     fn player(&mut self, _: usize) -> Box<dyn Player> {

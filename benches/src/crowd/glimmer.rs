@@ -17,7 +17,7 @@ use ringside_client::{
 };
 use ringside_netcode::snapshot::{Decoder, FrameError};
 
-use super::{Game, Heard, Manner, Player};
+use super::{Game, Heard, Player};
 
 /// Time between two packets of a player.
 const PACKET_EVERY: Duration = Duration::from_micros(1_000_000 / 30);
@@ -45,11 +45,6 @@ impl Glimmer {
 impl Game for Glimmer {
     fn settings(&self) -> Settings {
         Settings::new(self.address, Protocol::SocketIo)
-    }
-
-    /// They play, by a pace of their own.
-    fn manner(&self) -> Manner {
-        Manner::Answer
     }
 
     fn player(&mut self, n: usize) -> Box<dyn Player> {

@@ -97,8 +97,10 @@ pub trait Game {
         Ok(None)
     }
 
-    /// What its players do.
-    fn manner(&self) -> Manner;
+    /// Whether its players are asked to act [`BEHIND`] each snapshot.
+    fn is_paced(&self) -> bool {
+        false
+    }
 
     /// The next player, the `n`th from 0.
     fn player(&mut self, n: usize) -> Box<dyn Player>;
@@ -128,7 +130,7 @@ impl Crowd {
     /// # Errors
     /// The system refuses a poll.
     pub fn new(game: Box<dyn Game>, pid: Option<u32>) -> io::Result<Self> {
-        let paced = game.manner() == Manner::Paced;
+        let paced = game.is_paced();
         Ok(Self {
             swarm: Swarm::new(game.settings())?,
             game,

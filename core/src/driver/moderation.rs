@@ -28,6 +28,7 @@ const FEW: u32 = 4;
 /// When one thread naps.
 pub(super) struct Moderation {
     interval: Duration,
+    /// Nobody else's but this thread's: locked only because the runtime wants a hook that could be shared.
     lately: Mutex<Lately>,
 }
 

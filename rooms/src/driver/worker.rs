@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
+    hash::BuildHasherDefault,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::JoinHandle,
@@ -20,7 +20,7 @@ use super::{
     Full, Hosted, Letter, Office, RoomAddress, RoomInfo, Rota, Turn, What,
     wire::{Sockets, Wire},
 };
-use crate::{game::Refusal, server::Directory};
+use crate::{game::Refusal, room::Places, server::Directory};
 
 /// Sends wait for company no longer than this.
 const FLUSH_WITHIN: Duration = Duration::from_micros(500);
@@ -38,27 +38,6 @@ pub(crate) struct Hosting {
     pub(super) shown: Option<RoomInfo>,
 }
 
-/// Hashes the numbers of rooms.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Numbers(u64);
-
-impl Hasher for Numbers {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes
-            .iter()
-            .for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, n: u64) {
-        // 2^64 over the golden ratio.
-        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 /// A room thread.
 pub(crate) struct Worker {
     pub(super) number: usize,
@@ -68,7 +47,7 @@ pub(crate) struct Worker {
     pub(super) publisher: Publisher,
     pub(super) rota: Rota<u64>,
     /// By numbers of this server's own, and looked at for each letter.
-    pub(super) rooms: HashMap<u64, Hosting, BuildHasherDefault<Numbers>>,
+    pub(super) rooms: HashMap<u64, Hosting, BuildHasherDefault<Places>>,
     pub(super) letters: Vec<Letter>,
     pub(super) unflushed_since: Option<Duration>,
     pub(super) chores_at: Duration,

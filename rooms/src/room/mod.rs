@@ -42,7 +42,7 @@ use std::{
 
 use ringside_netcode::{Tick, replay::Recorder, snapshot::World};
 
-pub(crate) use self::outlet::ByClient;
+pub(crate) use self::outlet::{ByClient, Places};
 use self::{
     client::{Client, Spectator},
     events::EventLog,

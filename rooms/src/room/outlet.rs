@@ -18,11 +18,18 @@ use serde_json::value::RawValue;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
 
+impl ClientId {
+    /// The shard of a server's client.
+    pub(crate) fn shard(self) -> usize {
+        (self.0 >> (32 + SHARD_BITS)) as usize
+    }
+}
+
 /// Something by client.
 pub(crate) type ByClient<V> = HashMap<ClientId, V, BuildHasherDefault<Places>>;
 
-/// Hashes clients so that neighbours are neighbours in a table. A peer chooses neither half of its number, so this needs not
-/// withstand one.
+/// Hashes clients so that neighbours are neighbours in a table, and other numbers of a server's own, as those of its rooms, as what
+/// they are. A peer chooses none of them, so this needs not withstand one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Places(u64);
 
@@ -39,7 +46,7 @@ impl Hasher for Places {
     fn write_u64(&mut self, client: u64) {
         // A table takes the lower bits for where it lies, and the uppermost to tell those apart that lie together.
         let (place, other) = (client >> 32, client << 32);
-        // Small numbers, a test's, are places themselves.
+        // Small numbers, a room's or a test's client's, are places themselves.
         let place = if place == 0 { client } else { place };
         // Shards count their places from 0 each: 2^32 over the golden ratio sets them apart.
         let shard = (place >> SHARD_BITS).wrapping_mul(0x9E37_79B9);

@@ -28,8 +28,7 @@ pub(super) type Running = Arc<OnceLock<Rooms>>;
 /// A socket's name among the rooms' clients: its connection's place, and of its id, which nobody can guess and which no other
 /// has, what tells it from others there.
 fn client_of(socket: &Socket) -> ClientId {
-    let (conn, id) = (socket.conn(), socket.id());
-    let place = (conn.shard() << 24 | conn.slot()) as u64;
+    let (place, id) = (socket.conn().to_bits() >> 32, socket.id());
     let random = id.as_str().as_bytes().last_chunk().copied();
     // 2^64 over the golden ratio: the uppermost bits depend on all.
     let random = u64::from_le_bytes(random.unwrap_or_default()).wrapping_mul(0x9E37_79B9_7F4A_7C15);

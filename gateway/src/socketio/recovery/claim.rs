@@ -192,22 +192,8 @@ impl GatewayShard {
 
     /// Nobody came back by this claim.
     fn give_up(self: &Rc<Self>, core: &mut Shard<GatewaySink>, claim: Claim) {
-        let Claim {
-            pid,
-            at,
-            connecting,
-            ..
-        } = claim;
-        if let Some((home, _)) = pid.address() {
-            // A home that is behind remembers a little longer than it must.
-            self.tell(home, move |shard, _| {
-                let mut memory = shard.recovery.borrow_mut();
-                if memory.away.get(&pid) == Some(&at) {
-                    memory.away.remove(&pid);
-                }
-            });
-        }
-        self.admit_anew(core, connecting);
+        self.forget_pid(claim.pid);
+        self.admit_anew(core, claim.connecting);
     }
 
     /// What the claim's shard said.

@@ -62,7 +62,7 @@ pub(crate) struct Memory {
     /// Sockets that came back here, by id and by pid: their names lead elsewhere.
     pub(super) homes: HashMap<SocketId, ConnId, HashState>,
     pub(super) back: HashMap<SocketId, ConnId, HashState>,
-    /// Where sockets whose pid leads here are now.
+    /// Where sockets whose pid leads here are, or claim to come back to.
     pub(super) away: HashMap<SocketId, usize, HashState>,
 }
 

@@ -156,14 +156,18 @@ impl GatewayShard {
         memory.saved.insert(ticket.pid, Box::new(saved));
     }
 
-    /// Nobody comes back by this pid.
+    /// Nobody comes back to this shard by this pid. One who has claimed it from another shard since is not forgotten.
     fn forget_pid(&self, pid: SocketId) {
+        let here = self.id;
         if let Some((home, _)) = pid.address()
-            && home != self.id
+            && home != here
         {
-            // A home that is behind remembers a little longer; its own sweep does the rest.
+            // A home that is too far behind to be told remembers until the pid is claimed again.
             self.tell(home, move |shard, _| {
-                shard.recovery.borrow_mut().away.remove(&pid);
+                let mut memory = shard.recovery.borrow_mut();
+                if memory.away.get(&pid) == Some(&here) {
+                    memory.away.remove(&pid);
+                }
             });
         }
     }

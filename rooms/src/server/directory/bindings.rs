@@ -74,6 +74,6 @@ impl Bindings {
     }
 
     fn stripe(&self, client: ClientId) -> &Shared<ByClient<Arc<RoomAddress>>> {
-        &self.stripes[(client.0 >> 56) as usize % STRIPES]
+        &self.stripes[client.shard() % STRIPES]
     }
 }
