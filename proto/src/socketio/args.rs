@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 
-use super::inject::ArgsDeserializer;
+use super::{inject::ArgsDeserializer, only_text::OnlyText};
 
 /// Raw arguments: borrowed from a packet, with the attachments that came with it.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +99,23 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// The JSON is broken ([`ArgsError::is_invalid_json`]) or does not fit `T`.
+    #[inline]
     pub fn parse<T: Deserialize<'a>>(&self) -> Result<T, ArgsError> {
+        if let Source::Json(payload) = self.source
+            && let Some(mut seq) = OnlyText::find(payload, self.named)
+            && let Ok(value) = T::deserialize(ArgsDeserializer {
+                seq: &mut seq,
+                attachments: self.attachments,
+            })
+        {
+            return Ok(value);
+        }
+        // What is wrong is found there, too, with its place in the payload.
+        self.parse_any()
+    }
+
+    /// Parses any arguments.
+    fn parse_any<T: Deserialize<'a>>(&self) -> Result<T, ArgsError> {
         let seed = std::marker::PhantomData;
         let visitor = ArgsVisitor {
             seed,
@@ -178,5 +194,91 @@ impl<T: Serialize> Serialize for Spread<'_, T> {
             tuple.serialize_element(item)?;
         }
         tuple.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde::Deserialize;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Name(#[allow(dead_code)] String);
+
+    #[derive(Debug, Deserialize)]
+    struct Place {
+        #[allow(dead_code)]
+        x: Option<String>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    enum Colour {
+        Red,
+        Blue(#[allow(dead_code)] String),
+    }
+
+    /// A type reads the same from any array, or is refused with the same words.
+    fn reads_the_same<'a, T: Deserialize<'a> + std::fmt::Debug>(args: &Args<'a>) {
+        let shown = |result: Result<T, ArgsError>| match result {
+            Ok(value) => format!("{value:?}"),
+            Err(error) => format!("{error}, invalid: {}", error.is_invalid_json()),
+        };
+        let wanted = std::any::type_name::<T>();
+        assert_eq!(
+            shown(args.parse()),
+            shown(args.parse_any()),
+            "{args:?} as {wanted}"
+        );
+    }
+
+    #[test]
+    fn one_string_is_found() {
+        for (payload, named) in [
+            (r#"["i","AQI"]"#, true),
+            (r#"["",""]"#, true),
+            (r#"["é"]"#, false),
+        ] {
+            assert!(OnlyText::find(payload, named).is_some(), "{payload}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_string_is_no_case_of_its_own(
+            payload in r#"[\[ ]?("(i|say|é|\\n|\u{1})?",? ?){0,2}("[ -~é\u{1}]{0,12}"|"Red"|\{"x":"y"\}|7|null|\["a"\]|"){0,2}[\],"]?[\] x]?"#,
+            named: bool,
+        ) {
+            let attachments = [Bytes::from_static(b"bytes")];
+            let args = Args::new(&payload, named, &attachments);
+            reads_the_same::<&str>(&args);
+            reads_the_same::<String>(&args);
+            reads_the_same::<char>(&args);
+            reads_the_same::<Bytes>(&args);
+            reads_the_same::<&[u8]>(&args);
+            reads_the_same::<()>(&args);
+            reads_the_same::<bool>(&args);
+            reads_the_same::<u32>(&args);
+            reads_the_same::<f64>(&args);
+            reads_the_same::<Vec<u8>>(&args);
+            reads_the_same::<Option<String>>(&args);
+            reads_the_same::<Option<u8>>(&args);
+            reads_the_same::<(String,)>(&args);
+            reads_the_same::<(Bytes, String)>(&args);
+            reads_the_same::<(&str, Option<u8>)>(&args);
+            reads_the_same::<[String; 1]>(&args);
+            reads_the_same::<IgnoredAny>(&args);
+            reads_the_same::<serde_json::Value>(&args);
+            reads_the_same::<&RawValue>(&args);
+            reads_the_same::<(Box<RawValue>,)>(&args);
+            reads_the_same::<Name>(&args);
+            reads_the_same::<Place>(&args);
+            reads_the_same::<Colour>(&args);
+            reads_the_same::<BTreeMap<String, String>>(&args);
+        }
     }
 }

@@ -123,7 +123,7 @@ pub(super) fn whitespace(bytes: &[u8]) -> usize {
 /// How many bytes at the start of `bytes` stand for themselves inside a string: up to a quote, a
 /// backslash or a control character.
 ///
-/// Eight at a time. A byte that ends the run sets the top bit of its place; places above the first such
+/// Eight at a time, the last eight maybe for the second time. A byte that ends the run sets the top bit of its place; places above the first such
 /// byte may be set wrongly, for a subtraction there may have borrowed, but the first is right.
 #[inline]
 pub(super) fn plain(bytes: &[u8]) -> usize {
@@ -133,17 +133,26 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
         let zero_where_equal = word ^ (ONES * u64::from(byte));
         zero_where_equal.wrapping_sub(ONES) & !zero_where_equal
     };
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
+    let end_in = |word: &[u8; 8]| {
         let word = u64::from_le_bytes(*word);
         let control = word.wrapping_sub(ONES * 0x20) & !word;
         let ends = (is(word, b'"') | is(word, b'\\') | control) & TOPS;
-        if ends != 0 {
-            return 8 * index + (ends.trailing_zeros() / 8) as usize;
+        (ends != 0).then(|| (ends.trailing_zeros() / 8) as usize)
+    };
+    let (words, rest) = bytes.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        if let Some(end) = end_in(word) {
+            return 8 * index + end;
         }
     }
-    let ends = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
-    8 * words.len() + rest.iter().position(ends).unwrap_or(rest.len())
+    match bytes.last_chunk() {
+        _ if rest.is_empty() => bytes.len(),
+        Some(last) => end_in(last).map_or(bytes.len(), |end| bytes.len() - 8 + end),
+        None => {
+            let ends = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
+            rest.iter().position(ends).unwrap_or(rest.len())
+        }
+    }
 }
 
 /// The length of the string at the start of `bytes`, quotes included.

@@ -22,6 +22,7 @@ mod inject;
 pub mod json;
 mod misbehaviour;
 pub mod msgpack;
+mod only_text;
 mod packet;
 mod placeholders;
 mod probe;
