@@ -75,6 +75,11 @@ impl SocketId {
         Some((usize::from(bytes[0]), slot as usize))
     }
 
+    /// The characters of the text: all that tells it from other ids, without a look at whether they are text.
+    pub const fn as_bytes(&self) -> &[u8; CHARS] {
+        &self.0
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

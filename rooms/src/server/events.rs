@@ -29,7 +29,7 @@ pub(super) type Running = Arc<OnceLock<Rooms>>;
 /// has, what tells it from others there.
 fn client_of(socket: &Socket) -> ClientId {
     let (place, id) = (socket.conn().to_bits() >> 32, socket.id());
-    let random = id.as_str().as_bytes().last_chunk().copied();
+    let random = id.as_bytes().last_chunk().copied();
     // 2^64 over the golden ratio: the uppermost bits depend on all.
     let random = u64::from_le_bytes(random.unwrap_or_default()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     ClientId(place << 32 | random >> 32)
