@@ -26,6 +26,10 @@ pub(crate) fn deadline(patience: Duration) -> Instant {
 /// Seeds for hash tables whose keys peers choose.
 pub(crate) type HashState = RandomState;
 
+/// Hashes what the application has named. A peer may look for what it likes there, but what lies there is none of its
+/// choosing, so it cannot make the table slow.
+pub(crate) type OwnNames = foldhash::fast::FixedState;
+
 /// The shard's time, as the protocol machines count it.
 pub(crate) fn now<S: Sink>(local: &Local<S>) -> Millis {
     Millis(local.now().0)
@@ -40,8 +44,12 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
-    pub(crate) fn took(self) -> Duration {
-        self.0.elapsed()
+    /// How long it took, if that is longer than `most`.
+    #[inline]
+    pub(crate) fn took_longer_than(self, most: Duration) -> Option<Duration> {
+        let now = Instant::now();
+        // A sum is quicker than a difference, which is hardly ever asked for.
+        (now > self.0 + most).then(|| now - self.0)
     }
 }
 

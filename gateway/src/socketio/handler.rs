@@ -232,8 +232,7 @@ fn panicked(socket: &Socket, event: &str) {
 
 #[inline]
 pub(crate) fn note_if_slow(shared: &Shared, event: &str, watch: Stopwatch) {
-    let took = watch.took();
-    if took > SLOW {
+    if let Some(took) = watch.took_longer_than(SLOW) {
         shared.count(|counters| counters.slow_handlers += 1);
         tracing::warn!(
             event,

@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::{Ack, DisconnectReason, Handler, HandlerError, Socket, SocketId, handler};
-use crate::env::HashState;
+use crate::env::OwnNames;
 
 type OnConnect = Box<dyn Fn(&Socket) + Send + Sync>;
 type OnDisconnecting = Box<dyn Fn(&Socket, DisconnectReason, &[String]) + Send + Sync>;
@@ -85,7 +85,7 @@ pub struct Namespace {
     pub(crate) middleware: Vec<Middleware>,
     pub(crate) rooms: RoomHooks,
     pub(crate) server_side: HashMap<Box<str>, ServerSide>,
-    handlers: HashMap<Box<str>, Handler, HashState>,
+    handlers: HashMap<Box<str>, Handler, OwnNames>,
 }
 
 /// Who hears of rooms.
