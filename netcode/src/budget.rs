@@ -4,13 +4,14 @@
 //! go at its start and nothing for the rest. So there are both: the window is the promise, the
 //! bucket is the pace. Every message counts with the bytes its envelope adds.
 
+use crate::nanos::nanos;
 use core::time::Duration;
 use std::collections::VecDeque;
 
-/// The length of the window.
-const WINDOW: Duration = Duration::from_secs(1);
+/// The length of the window, in nanoseconds.
+const WINDOW: u64 = NANO as u64;
 /// Most messages remembered, and so most messages a second: far more than snapshots come, and at
-/// worst 24 KB a client. Beyond it nothing is granted until the oldest leaves the window.
+/// worst 16 KB a client. Beyond it nothing is granted until the oldest leaves the window.
 const MESSAGES_MAX: usize = 1024;
 /// The bucket holds what a quarter of a second brings: after a pause, a few frames' worth.
 const BURST_DIVISOR: i64 = 4;
@@ -30,11 +31,12 @@ pub struct Allowance {
 pub struct ByteBudget {
     bytes_per_second: u32,
     envelope_bytes: u32,
-    sent: VecDeque<(Duration, u32)>,
+    /// Messages of the last second, when each was sent, in nanoseconds, and its bytes.
+    sent: VecDeque<(u64, u32)>,
     in_window: u64,
     /// What the pace allows, in billionths of a byte; negative after a piece larger than it.
     tokens: i64,
-    filled_at: Option<Duration>,
+    filled_at: Option<u64>,
 }
 
 const NANO: i64 = 1_000_000_000;
@@ -56,6 +58,7 @@ impl ByteBudget {
 
     /// What may be sent at `now`. Time must not go backwards.
     pub fn available(&mut self, now: Duration) -> Allowance {
+        let now = nanos(now);
         while let Some(&(at, bytes)) = self.sent.front()
             && now.saturating_sub(at) >= WINDOW
         {
@@ -76,14 +79,14 @@ impl ByteBudget {
     }
 
     /// Adds what the time since the last call brings, up to the bucket's size.
-    fn fill(&mut self, now: Duration) {
+    fn fill(&mut self, now: u64) {
         let full = i64::from(self.bytes_per_second) * (NANO / BURST_DIVISOR);
         let Some(before) = self.filled_at.replace(now) else {
             self.tokens = full;
             return;
         };
-        let nanos = now.saturating_sub(before).min(4 * WINDOW).as_nanos() as i64;
-        let brought = i64::from(self.bytes_per_second).saturating_mul(nanos);
+        let passed = now.saturating_sub(before).min(4 * WINDOW) as i64;
+        let brought = i64::from(self.bytes_per_second).saturating_mul(passed);
         self.tokens = self.tokens.saturating_add(brought).min(full);
     }
 
@@ -94,7 +97,7 @@ impl ByteBudget {
             .saturating_add(self.envelope_bytes);
         self.in_window += u64::from(bytes);
         self.tokens -= i64::from(bytes) * NANO;
-        self.sent.push_back((now, bytes));
+        self.sent.push_back((nanos(now), bytes));
         if self.sent.len() > MESSAGES_MAX {
             // Spent without asking; forgetting the oldest keeps memory bounded.
             let (_, oldest) = self.sent.pop_front().unwrap_or_default();
@@ -103,7 +106,7 @@ impl ByteBudget {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.sent.capacity() * size_of::<(Duration, u32)>()
+        self.sent.capacity() * size_of::<(u64, u32)>()
     }
 
     /// The bytes granted in any second.
@@ -130,7 +133,7 @@ mod tests {
             let mut now = Duration::ZERO;
             for (pause, want) in wants {
                 now += Duration::from_millis(pause);
-                let recent = log.iter().filter(|(at, _)| now - *at < WINDOW);
+                let recent = log.iter().filter(|(at, _)| now - *at < Duration::from_secs(1));
                 let used: usize = recent.map(|(_, bytes)| bytes).sum();
                 let allowance = budget.available(now);
                 prop_assert!(allowance.paced <= allowance.most);

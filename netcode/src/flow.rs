@@ -9,17 +9,19 @@
 //! answers whether another frame may go. It knows neither frames nor transports.
 
 use crate::Tick;
+use crate::nanos::nanos;
 use core::time::Duration;
-use std::collections::VecDeque;
 
 /// Frames in flight before the first acknowledgement: one on the wire, one being handled.
 const FIRST_WINDOW: usize = 2;
 /// Most frames in flight, whatever the round trip: 800 ms at 20 frames a second.
 pub const WINDOW_MAX: usize = 16;
 /// A datagram is not given up sooner than this; RFC 6298 has a second, games have less patience.
-const LOST_AFTER_MIN: Duration = Duration::from_millis(100);
+const LOST_AFTER_MIN: u64 = nanos(Duration::from_millis(100));
 /// Nor later than this, so that a silent link is probed once a second.
-const LOST_AFTER_MAX: Duration = Duration::from_secs(1);
+const LOST_AFTER_MAX: u64 = nanos(Duration::from_secs(1));
+/// Intervals and round trips are no longer than this, 36 years: so much that sums of a few do not overflow.
+const TIME_MAX: u64 = u64::MAX / 16;
 /// Frames that may be in flight beyond a round trip's worth where some get lost, so that one loss
 /// does not hold up the next frame.
 const SPARE_FOR_LOSS: usize = 2;
@@ -36,23 +38,49 @@ pub enum Loss {
     Possible,
 }
 
-/// The frames in flight to one client.
+/// The frames in flight to one client. Times are in nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Flow {
     loss: Loss,
     /// Expected time between frames.
-    interval: Duration,
-    /// Unacknowledged frames, oldest first, at most [`WINDOW_MAX`].
-    sent: VecDeque<(Tick, Duration)>,
+    interval: u64,
     /// Frames given up since the last acknowledgement.
     given_up: u32,
     rtt: Option<Rtt>,
+    sent: Sent,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Rtt {
-    smoothed: Duration,
-    variation: Duration,
+    smoothed: u64,
+    variation: u64,
+}
+
+/// Unacknowledged frames and when they were sent, oldest first. They lie within what is kept of the client: there are one
+/// or two of them, and they are looked at twice a frame.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    frames: [(Tick, u64); WINDOW_MAX],
+    len: usize,
+}
+
+impl Sent {
+    fn frames(&self) -> &[(Tick, u64)] {
+        &self.frames[..self.len]
+    }
+
+    fn push(&mut self, tick: Tick, at: u64) {
+        if self.len == WINDOW_MAX {
+            self.forget_first(1);
+        }
+        self.frames[self.len] = (tick, at);
+        self.len += 1;
+    }
+
+    fn forget_first(&mut self, count: usize) {
+        self.frames.copy_within(count..self.len, 0);
+        self.len -= count;
+    }
 }
 
 impl Flow {
@@ -61,30 +89,26 @@ impl Flow {
         let interval = interval.max(Duration::from_millis(1));
         Flow {
             loss,
-            interval,
-            sent: VecDeque::with_capacity(WINDOW_MAX),
+            interval: nanos(interval).min(TIME_MAX),
             given_up: 0,
             rtt: None,
+            sent: Sent::default(),
         }
     }
 
     /// The smoothed time from sending a frame to its acknowledgement, once known.
     pub fn round_trip(&self) -> Option<Duration> {
-        self.rtt.map(|rtt| rtt.smoothed)
+        self.rtt.map(|rtt| Duration::from_nanos(rtt.smoothed))
     }
 
     /// The tick of the newest frame sent, if one is still in flight.
     pub fn newest_in_flight(&self) -> Option<Tick> {
-        self.sent.back().map(|(tick, _)| *tick)
+        self.sent.frames().last().map(|(tick, _)| *tick)
     }
 
     /// Frames in flight.
     pub fn in_flight(&self) -> usize {
-        self.sent.len()
-    }
-
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.sent.capacity() * size_of::<(Tick, Duration)>()
+        self.sent.len
     }
 
     /// How many frames may be in flight: one for each interval that the round trip, with its usual
@@ -104,7 +128,7 @@ impl Flow {
         };
         let patience = rtt.smoothed + 2 * rtt.variation;
         // An acknowledgement that comes just as the next frame is due is in time for it.
-        let intervals = nanos(patience).div_ceil(nanos(self.interval));
+        let intervals = patience.div_ceil(self.interval);
         let intervals = usize::try_from(intervals).unwrap_or(WINDOW_MAX).max(1);
         intervals.saturating_add(spare).min(WINDOW_MAX)
     }
@@ -112,51 +136,42 @@ impl Flow {
     /// Whether another frame may be sent at `now`.
     pub fn may_send(&mut self, now: Duration) -> bool {
         if self.loss == Loss::Possible {
-            while let Some((_, at)) = self.sent.front()
+            let now = nanos(now);
+            while let Some((_, at)) = self.sent.frames().first()
                 && now.saturating_sub(*at) > self.lost_after()
             {
-                self.sent.pop_front();
+                self.sent.forget_first(1);
                 self.given_up = self.given_up.saturating_add(1);
             }
         }
-        self.sent.is_empty() || self.sent.len() < self.window()
+        self.sent.len == 0 || self.sent.len < self.window()
     }
 
     /// Tells that the frame of `tick` was sent at `now`.
     pub fn sent(&mut self, tick: Tick, now: Duration) {
-        if self.sent.len() == WINDOW_MAX {
-            self.sent.pop_front();
-        }
-        self.sent.push_back((tick, now));
+        self.sent.push(tick, nanos(now));
     }
 
     /// Tells that what is in flight will not be acknowledged: the client could not use it.
     pub fn forget(&mut self) {
-        self.sent.clear();
+        self.sent.len = 0;
     }
 
     /// Tells that the client has the frame of `tick`. Older ones count as received or lost.
     pub fn acknowledge(&mut self, tick: Tick, now: Duration) {
-        if let Some(&(_, at)) = self.sent.iter().find(|(sent, _)| *sent == tick) {
-            self.measure(now.saturating_sub(at));
+        let frames = self.sent.frames();
+        let newer = frames.iter().position(|(sent, _)| sent.is_newer(tick));
+        let done = newer.unwrap_or(frames.len());
+        if let Some(&(_, at)) = frames[..done].last().filter(|(sent, _)| *sent == tick) {
+            self.measure(nanos(now).saturating_sub(at).min(TIME_MAX));
         }
         self.given_up = 0;
-        while self
-            .sent
-            .front()
-            .is_some_and(|(sent, _)| !sent.is_newer(tick))
-        {
-            self.sent.pop_front();
-        }
-        if self.sent.is_empty() {
-            // Begins anew in the memory that was used last.
-            self.sent.clear();
-        }
+        self.sent.forget_first(done);
     }
 
     /// "SRTT <- R, RTTVAR <- R/2" at first, then "RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R|" and
     /// "SRTT <- 7/8 SRTT + 1/8 R" (RFC 6298, section 2).
-    fn measure(&mut self, sample: Duration) {
+    fn measure(&mut self, sample: u64) {
         self.rtt = Some(match self.rtt {
             None => Rtt {
                 smoothed: sample,
@@ -175,23 +190,20 @@ impl Flow {
     /// How long a frame may stay unacknowledged before it is given up: doubled for each one given
     /// up since the last acknowledgement ("back off the timer", RFC 6298, section 5.5), beyond
     /// those that ordinary loss explains.
-    fn lost_after(&self) -> Duration {
+    fn lost_after(&self) -> u64 {
         let measured = self.rtt.map(|rtt| rtt.smoothed + 4 * rtt.variation);
         let patience = measured.unwrap_or(LOST_AFTER_MAX).max(2 * self.interval);
         let doublings = self.given_up.saturating_sub(SPARE_FOR_LOSS as u32).min(8);
         let longest = LOST_AFTER_MAX.max(2 * self.interval);
-        (patience.max(LOST_AFTER_MIN) * (1 << doublings)).min(longest)
+        let patience = patience.max(LOST_AFTER_MIN);
+        patience.saturating_mul(1 << doublings).min(longest)
     }
-}
-
-/// In 64 bits, which hold five centuries: dividing 128 takes a computer several times as long.
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::VecDeque;
 
     const MS: Duration = Duration::from_millis(1);
 

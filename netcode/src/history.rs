@@ -10,6 +10,7 @@
 
 use crate::Tick;
 use crate::input::ViewTick;
+use crate::nanos::nanos;
 use crate::snapshot::EntityId;
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -198,8 +199,7 @@ impl RewindPolicy {
     /// A duration in sixteenths of a tick, cut to what a stamp can say.
     pub fn sixteenths(&self, time: Duration) -> i32 {
         // In 64 bits, for dividing 128 takes several times as long; what does not fit is cut anyway.
-        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let product = nanos.saturating_mul(16 * u64::from(self.hz));
+        let product = nanos(time).saturating_mul(16 * u64::from(self.hz));
         i32::try_from(product / 1_000_000_000)
             .unwrap_or(i32::MAX)
             .min(i32::from(i16::MAX))

@@ -160,6 +160,7 @@ pub mod interest;
 pub mod javascript;
 pub mod link;
 mod losses;
+mod nanos;
 pub mod replay;
 pub mod schema;
 pub mod snapshot;

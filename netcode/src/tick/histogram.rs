@@ -3,6 +3,7 @@
 //! Sixteen buckets per power of two: a quantile is at most 1/16 above the true value. It holds
 //! 2 KB, allocates nothing after construction and never forgets; [`Histogram::clear`] starts over.
 
+use crate::nanos::nanos;
 use core::time::Duration;
 
 /// Buckets per power of two, as a power of two.
@@ -62,7 +63,7 @@ fn upper(index: usize) -> u64 {
 impl Histogram {
     /// Counts one duration.
     pub fn record(&mut self, value: Duration) {
-        let nanos = u64::try_from(value.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = nanos(value);
         let count = &mut self.counts[bucket(nanos)];
         *count = count.saturating_add(1);
         self.total += 1;

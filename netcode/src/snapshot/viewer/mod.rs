@@ -206,7 +206,6 @@ impl Viewer {
         size_of::<Self>()
             + self.records.memory_bytes()
             + self.queue.memory_bytes()
-            + self.flow.memory_bytes()
             + self.budget.as_ref().map_or(0, ByteBudget::memory_bytes)
     }
 
