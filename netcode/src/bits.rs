@@ -222,13 +222,19 @@ impl<'a> BitReader<'a> {
         word >> (self.at % 8)
     }
 
-    #[cold]
+    /// The last bytes, of which there are fewer than eight from `byte` on. A packet of inputs mostly consists of them.
     fn peek_tail(&self, byte: usize) -> u64 {
-        let mut word = [0; 8];
         let rest = self.bytes.get(byte..).unwrap_or(&[]);
-        let n = rest.len().min(8);
-        word[..n].copy_from_slice(&rest[..n]);
-        u64::from_le_bytes(word)
+        match self.bytes.last_chunk::<8>() {
+            Some(last) => {
+                let before = 8 * (8 - rest.len() as u32);
+                let last = u64::from_le_bytes(*last);
+                last.checked_shr(before).unwrap_or(0)
+            }
+            None => rest
+                .iter()
+                .rfold(0, |word, byte| word << 8 | u64::from(*byte)),
+        }
     }
 
     /// The next `bits` bits, at most 32; zeros past the end.

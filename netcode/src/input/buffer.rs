@@ -250,8 +250,9 @@ impl<I: Input> InputBuffer<I> {
     }
 
     fn slot(&mut self, tick: Tick) -> &mut Option<Slot<I>> {
-        let len = self.ring.len();
-        &mut self.ring[tick.get() as usize % len]
+        // The horizon is a power of two.
+        let place = tick.get() as usize & (self.ring.len() - 1);
+        &mut self.ring[place]
     }
 }
 

@@ -72,7 +72,7 @@ impl core::fmt::Display for PacketError {
 impl core::error::Error for PacketError {}
 
 /// What a client tells the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InputPacket<I> {
     /// Newest snapshot received (low 16 bits of its tick), if any.
     pub ack: Option<u16>,
@@ -118,38 +118,41 @@ impl<I: WireInput> InputPacket<I> {
 
     /// Reads a packet that fills `bytes` up to the padding of its last byte.
     pub fn read(bytes: &[u8]) -> Result<Self, PacketError> {
+        let mut packet = Self::default();
+        packet.read_again(bytes)?;
+        Ok(packet)
+    }
+
+    /// [`read`](Self::read) into the memory of a packet that has been dealt with, for who reads many. After an error what
+    /// it holds means nothing.
+    pub fn read_again(&mut self, bytes: &[u8]) -> Result<(), PacketError> {
         let mut from = BitReader::new(bytes);
-        let mut packet = InputPacket::<I> {
-            ack: None,
-            ack_bits: None,
-            view: ViewTick(0),
-            newest_seq: 0,
-            newest_target: 0,
-            inputs: Vec::new(),
-        };
+        (self.ack, self.ack_bits) = (None, None);
         if from.get_bool() {
-            packet.ack = Some(from.get(16) as u16);
-            packet.ack_bits = from.get_bool().then(|| from.get(32));
+            self.ack = Some(from.get(16) as u16);
+            self.ack_bits = from.get_bool().then(|| from.get(32));
         }
-        packet.view = ViewTick(from.get(16) as u16);
+        self.view = ViewTick(from.get(16) as u16);
         let count = from.get(4) as usize;
         if count > PACKET_INPUTS_MAX {
             return Err(PacketError::TooMany(count as u8));
         }
-        if count > 0 {
-            packet.newest_seq = from.get(16) as u16;
-            packet.newest_target = from.get(16) as u16;
-        }
-        while packet.inputs.len() < count {
-            let same = packet.inputs.last().filter(|_| from.get_bool());
+        (self.newest_seq, self.newest_target) = match count {
+            0 => (0, 0),
+            _ => (from.get(16) as u16, from.get(16) as u16),
+        };
+        self.inputs.clear();
+        self.inputs.reserve(count);
+        while self.inputs.len() < count {
+            let same = self.inputs.last().filter(|_| from.get_bool());
             let input = match same {
                 Some(last) => last.clone(),
                 None => I::read(&mut from).ok_or(PacketError::Input)?,
             };
-            packet.inputs.push(input);
+            self.inputs.push(input);
         }
         match from.finish() {
-            Ok([]) => Ok(packet),
+            Ok([]) => Ok(()),
             Ok(rest) => Err(PacketError::Trailing(rest.len())),
             Err(_) => Err(PacketError::Truncated),
         }
@@ -343,10 +346,17 @@ mod tests {
             prop_assert_eq!(InputPacket::read(&written(&packet)), Ok(packet));
         }
 
+        /// Whatever a packet held before, it is read as a new one is.
         #[test]
-        fn any_bytes_are_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..32)) {
-            if let Ok(packet) = InputPacket::<Keys>::read(&bytes) {
-                prop_assert!(packet.inputs.len() <= PACKET_INPUTS_MAX);
+        fn any_bytes_are_an_answer(
+            many in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..32), 1..8),
+        ) {
+            let mut again = InputPacket::<Keys>::default();
+            for bytes in many {
+                let read = InputPacket::<Keys>::read(&bytes);
+                let result = again.read_again(&bytes);
+                prop_assert_eq!(result.map(|()| again.clone()), read.clone());
+                prop_assert!(read.is_err() || again.inputs.len() <= PACKET_INPUTS_MAX);
             }
         }
     }

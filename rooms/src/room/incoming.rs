@@ -59,7 +59,11 @@ impl<G: Game> Room<G> {
         };
         let game = &self.game;
         let plausible = |input: &G::Input| game.plausible(id, input);
-        match seat.intake.packet(bytes, self.next, left, at, plausible) {
+        let packet = &mut self.packet;
+        match seat
+            .intake
+            .packet(packet, bytes, self.next, left, at, plausible)
+        {
             Ok(acked) => {
                 if let (Some(acked), Presence::Here(client)) = (acked, &mut seat.presence) {
                     client.acknowledge(acked, at, out);
@@ -83,7 +87,7 @@ impl<G: Game> Room<G> {
     /// What was left at `at` until the coming step is due. A packet that was read after a step it came before is of a whole
     /// tick; one that came after the step was due is of none, as all are before the first step.
     fn left(&self, at: Duration) -> TickLeft {
-        TickLeft::of(self.due.saturating_sub(at), self.options.period())
+        TickLeft::of(self.due.saturating_sub(at), self.period)
     }
 
     fn spectator_packet(

@@ -105,7 +105,7 @@ pub(crate) enum Unusable {
 
 /// What a packet acknowledges, for those whose inputs do not count.
 pub(crate) fn acknowledgement<I: Input + Replicate + PartialEq>(bytes: &[u8]) -> Option<Acked> {
-    let packet = InputPacket::<Wired<I>>::read(bytes).ok()?;
+    let packet = Packet::<I>::read(bytes).ok()?;
     acked(packet.ack, packet.ack_bits)
 }
 
@@ -116,6 +116,9 @@ fn acked(newest: Option<u16>, earlier: Option<u32>) -> Option<Acked> {
         lossy: earlier.is_some(),
     })
 }
+
+/// A packet as it is read; one serves for all that a room gets, one after the other.
+pub(crate) type Packet<I> = InputPacket<Wired<I>>;
 
 /// One player's inputs.
 pub(crate) struct Intake<I> {
@@ -136,10 +139,11 @@ impl<I: Input + Replicate + PartialEq> Intake<I> {
         }
     }
 
-    /// Reads a packet that arrived at `now`. `next` is the tick to be simulated next; `left`: what was then left until it
-    /// is due.
+    /// Reads a packet that arrived at `now` into `packet`. `next` is the tick to be simulated next; `left`: what was then
+    /// left until it is due.
     pub(crate) fn packet(
         &mut self,
+        packet: &mut Packet<I>,
         bytes: &[u8],
         next: Tick,
         left: TickLeft,
@@ -150,10 +154,10 @@ impl<I: Input + Replicate + PartialEq> Intake<I> {
             self.counters.flooded += 1;
             return Err(Unusable::Flood);
         }
-        let Ok(packet) = InputPacket::<Wired<I>>::read(bytes) else {
+        if packet.read_again(bytes).is_err() {
             self.counters.malformed += 1;
             return Err(Unusable::Malformed);
-        };
+        }
         let newest = Tick::from_wire(packet.newest_target, next);
         let behind = packet.view.behind(newest);
         for (seq, target, Wired(input)) in packet.timed(next) {
@@ -234,7 +238,8 @@ pub(crate) struct PacketRate {
     per_second: u32,
     /// Packets allowed now, in billionths.
     credit: u64,
-    at: Duration,
+    /// When that was reckoned, in nanoseconds.
+    at: u64,
 }
 
 const NANO: u64 = 1_000_000_000;
@@ -244,15 +249,17 @@ impl PacketRate {
         Self {
             per_second,
             credit: u64::from(per_second) * NANO,
-            at: Duration::ZERO,
+            at: 0,
         }
     }
 
     pub(crate) fn allows(&mut self, now: Duration) -> bool {
-        let passed = now.saturating_sub(self.at).min(Duration::from_secs(1));
+        // 64 bits of them are five centuries.
+        let now = now.as_nanos() as u64;
+        let passed = now.saturating_sub(self.at).min(NANO);
         self.at = self.at.max(now);
         let full = u64::from(self.per_second) * NANO;
-        let brought = passed.as_nanos() as u64 * u64::from(self.per_second);
+        let brought = passed * u64::from(self.per_second);
         self.credit = (self.credit + brought).min(full);
         let allowed = self.credit >= NANO;
         if allowed {

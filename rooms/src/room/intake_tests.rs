@@ -26,13 +26,14 @@ fn judged(behind: impl Fn(u32) -> i32) -> (Vec<i32>, IntakeCounters) {
     let mut intake = Intake::<Push>::new(Tick::ZERO, &options());
     let mut sender = InputSender::new();
     let mut judged = Vec::new();
+    let mut read = Packet::default();
     for n in 0..300 {
         let tick = Tick::new(n);
         let seen = ViewTick((tick.wire() << 4).wrapping_sub(behind(n) as u16));
         let bytes = packet(tick, seen, &mut sender);
         let now = Duration::from_secs(u64::from(n)) / 60;
         intake
-            .packet(&bytes, tick, TickLeft::DUE, now, |_| true)
+            .packet(&mut read, &bytes, tick, TickLeft::DUE, now, |_| true)
             .unwrap();
         let given = intake.take(tick, PlayerId(1), Some(RTT));
         assert_eq!(given.source, Source::Received);
@@ -80,8 +81,11 @@ fn forged_stamps_are_cut_to_what_the_link_allows() {
 fn what_no_honest_client_sends_is_dropped_as_if_it_were_lost() {
     let mut intake = Intake::<Push>::new(Tick::ZERO, &options());
     let bytes = packet(Tick::new(0), ViewTick(0), &mut InputSender::new());
+    let (mut read, due) = (Packet::default(), TickLeft::DUE);
     intake
-        .packet(&bytes, Tick::ZERO, TickLeft::DUE, Duration::ZERO, |_| false)
+        .packet(&mut read, &bytes, Tick::ZERO, due, Duration::ZERO, |_| {
+            false
+        })
         .unwrap();
     assert_eq!(
         intake.take(Tick::ZERO, PlayerId(1), None).source,
@@ -122,10 +126,12 @@ proptest! {
         packets in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..40),
     ) {
         let mut intake = Intake::<Push>::new(Tick::ZERO, &options());
+        let mut read = Packet::default();
         for (n, bytes) in packets.iter().enumerate() {
             let tick = Tick::new(n as u32);
             // An error is an answer.
-            let _ = intake.packet(bytes, tick, TickLeft::DUE, Duration::from_millis(n as u64 * 50), |_| true);
+            let now = Duration::from_millis(n as u64 * 50);
+            let _ = intake.packet(&mut read, bytes, tick, TickLeft::DUE, now, |_| true);
             let given = intake.take(tick, PlayerId(1), Some(RTT));
             prop_assert!((0..=240).contains(&given.view.behind(tick)));
         }

@@ -46,7 +46,7 @@ pub(crate) use self::outlet::{ByClient, Places};
 use self::{
     client::{Client, Spectator},
     events::EventLog,
-    intake::Intake,
+    intake::{Intake, Packet},
     news::News,
     seat::{Presence, Seat},
 };
@@ -73,6 +73,8 @@ pub struct Room<G: Game> {
     next: Tick,
     /// When the step of that tick is due: a nominal period after the last one was. Zero before the first.
     due: Duration,
+    /// Time between two steps, as the options have it.
+    period: Duration,
     seats: BTreeMap<PlayerId, Seat<G::Input>>,
     free: VecDeque<PlayerId>,
     tokens: BTreeMap<Token, PlayerId>,
@@ -94,6 +96,8 @@ pub struct Room<G: Game> {
     counters: RoomCounters,
     /// What the inputs of players who have left came to.
     past_intake: IntakeCounters,
+    /// The packet being read.
+    packet: Packet<G::Input>,
     inputs: Vec<Given<G::Input>>,
     frames: Vec<FrameFor>,
 }
@@ -112,6 +116,7 @@ impl<G: Game> Room<G> {
             code: code.into(),
             next: Tick::ZERO,
             due: Duration::ZERO,
+            period: options.period(),
             seats: BTreeMap::new(),
             free: (1..=options.seats).map(PlayerId).collect(),
             tokens: BTreeMap::new(),
@@ -128,6 +133,7 @@ impl<G: Game> Room<G> {
             weathered: false,
             counters: RoomCounters::default(),
             past_intake: IntakeCounters::default(),
+            packet: Packet::default(),
             inputs: Vec::new(),
             frames: Vec::new(),
             options,

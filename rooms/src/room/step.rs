@@ -33,7 +33,7 @@ impl<G: Game> Room<G> {
         self.take_inputs(step.tick);
         self.next = step.tick.next();
         // From when this one was due, however late it is.
-        self.due = now.saturating_sub(step.late) + self.options.period();
+        self.due = now.saturating_sub(step.late) + self.period;
         let inputs = std::mem::take(&mut self.inputs);
         self.game.tick(&mut Cx {
             tick: step.tick,
