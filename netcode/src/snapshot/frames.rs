@@ -62,22 +62,24 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// Appends it: what is of fixed width in as few words as it fits, for every frame has it.
     pub fn put(&self, out: &mut BitWriter) {
-        out.put(self.tick.into(), 16);
-        out.put(self.age.into(), 8);
-        out.put(self.span.into(), 8);
-        out.put_bool(self.listed);
-        out.put_bool(self.feedback.is_some());
-        out.put_bool(self.owner.is_some());
-        out.put(0, 5);
-        if let Some(feedback) = self.feedback {
-            out.put_bool(feedback.last_input_seq.is_some());
-            out.put(feedback.last_input_seq.unwrap_or(0).into(), 16);
-            out.put(feedback.input_depth as u8 as u32, 8);
+        let (age, span) = (u32::from(self.age), u32::from(self.span));
+        out.put(u32::from(self.tick) | age << 16 | span << 24, 32);
+        let [listed, feedback, owner] =
+            [self.listed, self.feedback.is_some(), self.owner.is_some()].map(u32::from);
+        let flags = listed | feedback << 1 | owner << 2;
+        match self.feedback {
+            None => out.put(flags, 8),
+            Some(feedback) => {
+                let has_seq = u32::from(feedback.last_input_seq.is_some());
+                let seq = u32::from(feedback.last_input_seq.unwrap_or(0));
+                out.put(flags | has_seq << 8 | seq << 9, 25);
+                out.put(feedback.input_depth as u8 as u32, 8);
+            }
         }
         if let Some((layer, id)) = self.owner {
-            out.put(layer.into(), 4);
-            out.put(id.index().into(), 16);
+            out.put(u32::from(layer) | u32::from(id.index()) << 4, 20);
         }
     }
 

@@ -182,6 +182,13 @@ impl World {
         self.history.iter().rev().any(|past| past.tick == tick)
     }
 
+    /// Whether some list of this tick's blocks was made against `base` and predicted from `older`: then it remembers both,
+    /// and a frame can name them.
+    pub(crate) fn has_shaped(&self, base: Tick, older: Tick) -> bool {
+        let mut shapes = self.shapes.iter();
+        shapes.any(|shaped| (shaped.base, shaped.older) == (base, Some(older)))
+    }
+
     /// The block of a cell at the newest tick, against `base` (in full without), predicting from
     /// `older`. `None` when a tick is forgotten or too old to be named, or there is no such cell.
     pub(crate) fn block(

@@ -25,7 +25,6 @@ use super::frames::{Feedback, FrameIndex, Head, put_list};
 use super::world::World;
 use super::{EntityId, LayerId};
 use crate::Tick;
-use crate::bits::BitWriter;
 use crate::budget::{Allowance, ByteBudget};
 use crate::flow::{Flow, Loss};
 use crate::interest::View;
@@ -261,13 +260,9 @@ impl Viewer {
             return Err(Held::InFlight);
         }
         let limit = self.allowance(request.now);
-        let made = if limit.most == 0 {
-            None
-        } else {
-            let mut header = core::mem::take(&mut world.header);
-            let made = self.make(world, &mut header, request, tick, limit);
-            world.header = header;
-            made
+        let made = match limit.most {
+            0 => None,
+            _ => self.make(world, request, tick, limit),
         };
         let Some(frame) = made else {
             self.stats.held_budget += 1;
@@ -324,7 +319,6 @@ impl Viewer {
     fn make(
         &mut self,
         world: &mut World,
-        header: &mut BitWriter,
         request: &FrameRequest<'_>,
         tick: Tick,
         limit: Allowance,
@@ -344,8 +338,8 @@ impl Viewer {
         if let Some((base, older)) = baseline.same_as(request.view)
             && let Some(shape) = world.shape(&base.cells, base.tick, older)
         {
-            put_head(header, &head, world);
-            let header = header.align();
+            put_head(world, &head);
+            let header = world.header.align();
             if header.len() + shape.bytes as usize <= limit.paced {
                 let base = baseline.place();
                 self.queue.clear();
@@ -364,11 +358,12 @@ impl Viewer {
             .select(limit, tick, stale_max, &baseline, owner_bits);
         self.stats.cells_deferred += deferred;
         let listed = self.queue.gather(&baseline);
-        put_head(header, &Head { listed, ..head }, world);
+        put_head(world, &Head { listed, ..head });
         if listed {
-            put_list(header, &self.queue.list);
+            put_list(&mut world.header, &self.queue.list);
         }
-        let bytes = header.align().len() + self.queue.bytes();
+        let header = world.header.align();
+        let bytes = header.len() + self.queue.bytes();
         if bytes > limit.most || self.queue.is_idle() {
             return None;
         }
@@ -377,18 +372,22 @@ impl Viewer {
         self.records.add(tick, self.config.delivery, sent);
         self.stats.last_age = u32::from(age);
         self.stats.keyframes += u64::from(keyframe);
-        Some(world.frames.push(header.align(), &self.queue.blocks))
+        Some(world.frames.push(header, &self.queue.blocks))
     }
 }
 
-/// Starts a header: its fixed part and the owner-only fields.
-fn put_head(out: &mut BitWriter, head: &Head, world: &World) {
-    out.clear();
-    head.put(out);
-    let Some((layout, values)) = head.owner.and_then(|(layer, id)| world.owned(layer, id)) else {
+/// Starts the world's header: its fixed part and the owner-only fields.
+fn put_head(world: &mut World, head: &Head) {
+    world.header.clear();
+    head.put(&mut world.header);
+    let Some((layer, id)) = head.owner else {
         return;
     };
-    for (&place, &value) in layout.owner.iter().zip(values) {
-        out.put(value, u32::from(layout.schema.fields[place].bits));
+    let mut header = core::mem::take(&mut world.header);
+    if let Some((layout, values)) = world.owned(layer, id) {
+        for (&place, &value) in layout.owner.iter().zip(values) {
+            header.put(value, u32::from(layout.schema.fields[place].bits));
+        }
     }
+    world.header = header;
 }
