@@ -129,18 +129,18 @@ impl<I: WireInput> InputPacket<I> {
         let mut from = BitReader::new(bytes);
         (self.ack, self.ack_bits) = (None, None);
         if from.get_bool() {
-            self.ack = Some(from.get(16) as u16);
-            self.ack_bits = from.get_bool().then(|| from.get(32));
+            let ack = from.get(17);
+            self.ack = Some(ack as u16);
+            self.ack_bits = (ack >> 16 != 0).then(|| from.get(32));
         }
-        self.view = ViewTick(from.get(16) as u16);
-        let count = from.get(4) as usize;
+        let view_and_count = from.get(20);
+        self.view = ViewTick(view_and_count as u16);
+        let count = (view_and_count >> 16) as usize;
         if count > PACKET_INPUTS_MAX {
             return Err(PacketError::TooMany(count as u8));
         }
-        (self.newest_seq, self.newest_target) = match count {
-            0 => (0, 0),
-            _ => (from.get(16) as u16, from.get(16) as u16),
-        };
+        let newest = if count > 0 { from.get(32) } else { 0 };
+        (self.newest_seq, self.newest_target) = (newest as u16, (newest >> 16) as u16);
         self.inputs.clear();
         self.inputs.reserve(count);
         while self.inputs.len() < count {

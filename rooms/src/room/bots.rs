@@ -59,7 +59,7 @@ impl<G: Game> Room<G> {
     /// The bot that came last goes. Whether there was one.
     pub(super) fn remove_bot(&mut self) -> bool {
         let bots = self.seats.iter().rev();
-        let Some((&id, _)) = { bots }.find(|(_, seat)| seat.who.bot) else {
+        let Some((id, _)) = { bots }.find(|(_, seat)| seat.who.bot) else {
             return false;
         };
         self.vacate(id, Leave::Left);

@@ -163,7 +163,7 @@ impl<G: Game> Room<G> {
     }
 
     fn rename(&mut self, id: PlayerId, name: &str) {
-        if let Some(seat) = self.seats.get_mut(&id) {
+        if let Some(seat) = self.seats.get_mut(id) {
             seat.who.name = tidy_name(name);
             if let Presence::Here(client) = &mut seat.presence {
                 client.viewer.request_keyframe();
@@ -181,7 +181,7 @@ impl<G: Game> Room<G> {
         now: Duration,
         out: &mut impl Outlet,
     ) {
-        let Some(seat) = self.seats.get_mut(&id) else {
+        let Some(seat) = self.seats.get_mut(id) else {
             return;
         };
         // The returning client numbers its inputs anew.

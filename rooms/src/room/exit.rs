@@ -18,7 +18,7 @@ impl<G: Game> Room<G> {
         };
         match self.call(|game, cx| game.leave(cx, id, Leave::Lost)) {
             Keep::For(time) => {
-                if let Some(seat) = self.seats.get_mut(&id) {
+                if let Some(seat) = self.seats.get_mut(id) {
                     seat.presence = Presence::Away(now + time);
                 }
                 self.news.push(News::Card(id));
@@ -45,7 +45,7 @@ impl<G: Game> Room<G> {
     }
 
     pub(super) fn send_away(&mut self, id: PlayerId, reason: String, out: &mut impl Outlet) {
-        let Some(seat) = self.seats.get(&id) else {
+        let Some(seat) = self.seats.get(id) else {
             return;
         };
         let client = seat.client().map(|client| client.id);
@@ -75,7 +75,7 @@ impl<G: Game> Room<G> {
         }
         let late = |presence: &Presence| matches!(presence, Presence::Away(until) if *until <= now);
         let expired = self.seats.iter().filter(|(_, seat)| late(&seat.presence));
-        let expired: Vec<PlayerId> = expired.map(|(id, _)| *id).collect();
+        let expired: Vec<PlayerId> = expired.map(|(id, _)| id).collect();
         for id in expired {
             self.vacate(id, Leave::Expired);
         }

@@ -54,7 +54,7 @@ impl<G: Game> Room<G> {
             return self.spectator_packet(client, bytes, at, out);
         };
         let left = self.left(at);
-        let Some(seat) = self.seats.get_mut(&id) else {
+        let Some(seat) = self.seats.get_mut(id) else {
             return;
         };
         let game = &self.game;
@@ -137,7 +137,7 @@ impl<G: Game> Room<G> {
         out: &mut impl Outlet,
     ) {
         let seat = self.by_client.get(&client).copied();
-        let Some((id, seat)) = seat.and_then(|id| Some((id, self.seats.get_mut(&id)?))) else {
+        let Some((id, seat)) = seat.and_then(|id| Some((id, self.seats.get_mut(id)?))) else {
             self.counters.of_strangers += 1;
             return;
         };

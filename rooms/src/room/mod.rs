@@ -30,6 +30,7 @@ mod playback;
 mod report;
 mod save;
 mod seat;
+mod seats;
 mod settle;
 mod step;
 mod token;
@@ -49,6 +50,7 @@ use self::{
     intake::{Intake, Packet},
     news::News,
     seat::{Presence, Seat},
+    seats::Seats,
 };
 pub use self::{
     entry::{Claim, Entry},
@@ -75,7 +77,7 @@ pub struct Room<G: Game> {
     due: Duration,
     /// Time between two steps, as the options have it.
     period: Duration,
-    seats: BTreeMap<PlayerId, Seat<G::Input>>,
+    seats: Seats<G::Input>,
     free: VecDeque<PlayerId>,
     tokens: BTreeMap<Token, PlayerId>,
     by_client: ByClient<PlayerId>,
@@ -117,7 +119,7 @@ impl<G: Game> Room<G> {
             next: Tick::ZERO,
             due: Duration::ZERO,
             period: options.period(),
-            seats: BTreeMap::new(),
+            seats: Seats::new(),
             free: (1..=options.seats).map(PlayerId).collect(),
             tokens: BTreeMap::new(),
             by_client: ByClient::default(),
@@ -183,7 +185,7 @@ impl<G: Game> Room<G> {
     /// Who sits where, by ascending number; and whether somebody is there.
     pub fn players(&self) -> impl Iterator<Item = (PlayerId, &Who, bool)> {
         let seats = self.seats.iter();
-        seats.map(|(id, seat)| (*id, &seat.who, !matches!(seat.presence, Presence::Away(_))))
+        seats.map(|(id, seat)| (id, &seat.who, !matches!(seat.presence, Presence::Away(_))))
     }
 
     /// The seat of a client.
@@ -208,7 +210,7 @@ impl<G: Game> Room<G> {
 
     fn client_mut(&mut self, client: ClientId) -> Option<&mut Client> {
         match self.by_client.get(&client) {
-            Some(id) => self.seats.get_mut(id)?.client_mut(),
+            Some(id) => self.seats.get_mut(*id)?.client_mut(),
             None => Some(&mut self.spectators.get_mut(&client)?.client),
         }
     }

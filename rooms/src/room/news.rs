@@ -59,7 +59,7 @@ impl<G: Game> Room<G> {
         gap: bool,
         out: &mut impl Outlet,
     ) {
-        let seat = id.and_then(|id| self.seats.get(&id));
+        let seat = id.and_then(|id| self.seats.get(id));
         let delayed = id.is_none();
         let delay = self.options.spectator_delay.as_millis() as u64;
         let welcome = Welcome {
@@ -74,7 +74,7 @@ impl<G: Game> Room<G> {
             schema: self.world.layers().hash(),
             last_event: self.events.last_id(),
             spectator_delay_ms: if delayed { delay } else { 0 },
-            players: self.seats.keys().filter_map(|id| self.card(*id)).collect(),
+            players: self.seats.ids().filter_map(|id| self.card(id)).collect(),
             about: self.game.about(),
         };
         match to_raw_value(&welcome) {
@@ -84,7 +84,7 @@ impl<G: Game> Room<G> {
     }
 
     fn card(&self, id: PlayerId) -> Option<Card<'_, impl Serialize>> {
-        let seat = self.seats.get(&id)?;
+        let seat = self.seats.get(id)?;
         Some(Card {
             id,
             who: &seat.who,

@@ -97,7 +97,7 @@ impl<G: Game> Room<G> {
     pub fn slowest(&self, most: usize) -> Vec<ClientReport> {
         let players = self.seats.iter().filter_map(|(id, seat)| {
             let client = seat.client()?;
-            Some((client, Some(*id), seat.who.name.as_str()))
+            Some((client, Some(id), seat.who.name.as_str()))
         });
         let watching = self.spectators.values();
         let watching = watching.map(|spectator| (&spectator.client, None, ""));

@@ -53,7 +53,7 @@ impl<G: Game> Room<G> {
         }
         let game = self.game.save()?;
         let seats = self.seats.iter().map(|(id, seat)| SavedSeat {
-            id: *id,
+            id,
             name: seat.who.name.clone(),
             bot: seat.who.bot,
             token: seat.token,

@@ -82,7 +82,7 @@ impl<G: Game> Room<G> {
     }
 
     pub(super) fn clear_seat(&mut self, id: PlayerId, why: Leave) {
-        let Some(seat) = self.seats.remove(&id) else {
+        let Some(seat) = self.seats.remove(id) else {
             return;
         };
         self.past_intake = self.past_intake.plus(seat.intake.counters());

@@ -86,7 +86,7 @@ impl<G: Game> Room<G> {
                     .seats
                     .iter()
                     .filter(|(_, seat)| seat.view.contains(*cell));
-                For::Players(sees.map(|(id, _)| *id).collect())
+                For::Players(sees.map(|(id, _)| id).collect())
             }
         };
         let (argument, urgency) = if reliable {
@@ -128,7 +128,7 @@ impl<G: Game> Room<G> {
     ) -> Vec<ClientId> {
         let mut clients = Vec::new();
         for id in players {
-            let client = self.seats.get_mut(id).and_then(super::Seat::client_mut);
+            let client = self.seats.get_mut(*id).and_then(super::Seat::client_mut);
             if let Some(client) = client
                 && !through_weather(client, "e", argument, now)
             {

@@ -14,7 +14,7 @@ impl World {
         self.holders.retain(|holder| {
             let kept = room
                 .seats
-                .get(&holder.id)
+                .get(holder.id)
                 .is_some_and(|seat| seat.token == holder.token);
             assert!(
                 kept || holder.client.is_none(),
@@ -56,7 +56,7 @@ impl World {
     }
 
     fn seats(&self) -> Vec<PlayerId> {
-        self.room.seats.keys().copied().collect()
+        self.room.seats.ids().collect()
     }
 
     /// Everybody reads on, and then knows everything that concerns it.
