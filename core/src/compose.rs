@@ -91,17 +91,26 @@ impl Outbox<'_> {
         header: &[u8],
         parts: impl IntoIterator<Item = &'p [u8]>,
     ) {
-        let start = self.bytes.len() as u32;
+        let start = self.bytes.len();
         self.bytes.extend_from_slice(header);
-        let payload = self.bytes.len() as u32;
         for part in parts {
             self.bytes.extend_from_slice(part);
         }
-        let end = self.bytes.len() as u32;
+        self.add(class, tag, start, header.len());
+    }
+
+    /// Adds one message that is the same for many: `wire` with its header, which are so many of its bytes.
+    pub fn ready(&mut self, class: Class, tag: u8, wire: &[u8], header_len: usize) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(wire);
+        self.add(class, tag, start, header_len.min(wire.len()));
+    }
+
+    fn add(&mut self, class: Class, tag: u8, start: usize, header_len: usize) {
         self.messages.push(Composed {
-            start,
-            payload,
-            end,
+            start: start as u32,
+            payload: (start + header_len) as u32,
+            end: self.bytes.len() as u32,
             tag,
             class,
             more: false,

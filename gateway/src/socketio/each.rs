@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ringside_core::{Class, Compose, ConnId, Frame, Outbox};
+use ringside_core::{Class, Compose, ConnId, Outbox};
 use ringside_proto::{ws, ws::OpCode};
 
 use super::{EmitError, Room};
@@ -61,8 +61,8 @@ pub(crate) struct ComposedEvent {
 
 /// What stands around the bytes.
 enum Around {
-    /// A text of its own before them.
-    Json { frame: Frame },
+    /// A text of its own before them, as it goes, and how much of that is its header.
+    Json { text: Vec<u8>, header: usize },
     /// The rest of the same message, before and behind them.
     Msgpack { before: Vec<u8>, after: Vec<u8> },
 }
@@ -81,7 +81,15 @@ impl ComposedEvent {
         let (parser, nsp) = (room.shared.parser, &room.space.name);
         let frame = parser.event(Stamp::default(), nsp, None, event, &Bytes::new())?;
         let around = match parser {
-            Parser::Json => Around::Json { frame },
+            Parser::Json => {
+                // The text alone: the empty bytes it was made with stand behind it. The encoder has just written it.
+                let text = frame.messages().next();
+                let (text, header) = text.map_or((&[][..], 0), |text| (text.wire, text.header_len));
+                Around::Json {
+                    text: text.to_vec(),
+                    header,
+                }
+            }
             Parser::Msgpack => {
                 let packet = frame.payload();
                 let found = packet
@@ -103,12 +111,8 @@ impl Compose for ComposedEvent {
     fn compose(&self, conn: ConnId, outbox: &mut Outbox<'_>) {
         self.each
             .each(conn, &mut |class, copies, len, pieces| match &self.around {
-                Around::Json { frame } => outbox.together(|outbox| {
-                    // The text alone: the empty bytes it was made with stand behind it.
-                    if let Some(text) = frame.messages().next() {
-                        let (header, text) = text.wire.split_at(text.header_len);
-                        outbox.message(class, TEXT, header, [text]);
-                    }
+                Around::Json { text, header } => outbox.together(|outbox| {
+                    outbox.ready(class, TEXT, text, *header);
                     let header = ws::server_header(OpCode::Binary, len);
                     outbox.message(class, BINARY | copies.mark(), &header, pieces);
                 }),
