@@ -199,15 +199,26 @@ pub struct BitReader<'a> {
     /// Position in bits. It may run past the end, which is how truncation is noticed; a reader
     /// makes at most 2^32 reads of at most 64 bits, far from overflow.
     at: u64,
+    /// The bits from there on, so many of them.
+    word: u64,
+    word_bits: u32,
 }
+
+/// Bits that one look at the bytes gives at least: a word, but for those of its first byte that lie before the position.
+const PEEKED_BITS: u32 = 57;
 
 impl<'a> BitReader<'a> {
     /// A reader at the first bit of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
-        BitReader { bytes, at: 0 }
+        BitReader {
+            bytes,
+            at: 0,
+            word: 0,
+            word_bits: 0,
+        }
     }
 
-    /// At least 57 bits from the present position, zeros past the end.
+    /// At least [`PEEKED_BITS`] from the present position, zeros past the end.
     #[inline(always)]
     fn peek(&self) -> u64 {
         let byte = usize::try_from(self.at / 8).unwrap_or(usize::MAX);
@@ -241,9 +252,21 @@ impl<'a> BitReader<'a> {
     #[inline(always)]
     pub fn get(&mut self, bits: u32) -> u32 {
         debug_assert!(bits <= 32);
-        let value = self.peek() & ((1u64 << bits) - 1);
+        if self.word_bits < bits {
+            (self.word, self.word_bits) = (self.peek(), PEEKED_BITS);
+        }
+        let value = self.word & ((1u64 << bits) - 1);
+        self.word >>= bits;
+        self.word_bits -= bits;
         self.at += u64::from(bits);
         value as u32
+    }
+
+    /// Moves on by so many bits, which were looked at before.
+    #[inline(always)]
+    fn skip(&mut self, bits: u32) {
+        self.at += u64::from(bits);
+        self.word_bits = 0;
     }
 
     /// The next bit.
@@ -257,10 +280,10 @@ impl<'a> BitReader<'a> {
     pub fn get_rice(&mut self, order: u32) -> u32 {
         let quotient = (!self.peek()).trailing_zeros();
         if quotient < RICE_ESCAPE {
-            self.at += u64::from(quotient) + 1;
+            self.skip(quotient + 1);
             (quotient << order) | self.get(order)
         } else {
-            self.at += u64::from(RICE_ESCAPE);
+            self.skip(RICE_ESCAPE);
             self.get(32)
         }
     }
@@ -270,7 +293,7 @@ impl<'a> BitReader<'a> {
     #[inline]
     pub fn get_golomb(&mut self, order: u32) -> u32 {
         let extra = (!self.peek()).trailing_zeros().min(32 - order);
-        self.at += u64::from(extra) + 1;
+        self.skip(extra + 1);
         let low = extra + order;
         let value = (1u64 << low) + u64::from(self.get(low)) - (1 << order);
         value as u32
@@ -279,6 +302,7 @@ impl<'a> BitReader<'a> {
     /// Moves on to the next whole byte.
     pub fn align(&mut self) {
         self.at = self.at.next_multiple_of(8);
+        self.word_bits = 0;
     }
 
     /// Bits read so far.

@@ -138,6 +138,8 @@ impl RoomAddress {
 /// A room, its game's type forgotten.
 pub(crate) trait Hosted: Send {
     fn step(&mut self, step: Step, now: Duration, out: &mut Wire<'_>);
+    /// A packet of a client's, which arrived at `at`.
+    fn packet(&mut self, client: ClientId, bytes: &[u8], at: Duration, out: &mut Wire<'_>);
     fn obey(&mut self, what: What, now: Duration, out: &mut Wire<'_>);
     fn step_config(&self) -> StepConfig;
     fn next_tick(&self) -> ringside_netcode::Tick;
@@ -159,13 +161,16 @@ impl<G: Game> Hosted for Room<G> {
         Room::step(self, step, now, out);
     }
 
+    fn packet(&mut self, client: ClientId, bytes: &[u8], at: Duration, out: &mut Wire<'_>) {
+        Room::packet(self, client, bytes, at, out);
+    }
+
     fn obey(&mut self, what: What, now: Duration, out: &mut Wire<'_>) {
         match what {
             What::Enter(entering) => {
                 // The client is told.
                 let _ = self.enter(entering.client, &entering.entry, now, out);
             }
-            What::Packet { client, bytes, at } => self.packet(client, &bytes, at, out),
             What::Keyframe { client } => self.keyframe(client, now),
             What::Message { client, message } => self.message(client, &message, now, out),
             What::Look { client, gaze } => self.look(client, gaze),
@@ -199,7 +204,7 @@ impl<G: Game> Hosted for Room<G> {
                 let _ = answer.try_send(Room::save(self));
             }
             // The worker's own.
-            What::Open(_) | What::Adopt(_) | What::Move(_) | What::Stop => {}
+            What::Packet { .. } | What::Open(_) | What::Adopt(_) | What::Move(_) | What::Stop => {}
         }
     }
 

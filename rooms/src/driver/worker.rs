@@ -17,10 +17,14 @@ use ringside_gateway::{Gateway, Publisher};
 use ringside_netcode::tick::{FixedStep, Step};
 
 use super::{
-    Full, Hosted, Letter, Office, RoomAddress, RoomInfo, Rota, Turn, What,
+    Full, Hosted, Letter, Office, PacketBytes, RoomAddress, RoomInfo, Rota, Turn, What,
     wire::{Sockets, Wire},
 };
-use crate::{game::Refusal, room::Places, server::Directory};
+use crate::{
+    game::Refusal,
+    room::{ClientId, Places},
+    server::Directory,
+};
 
 /// Sends wait for company no longer than this.
 const FLUSH_WITHIN: Duration = Duration::from_micros(500);
@@ -161,6 +165,7 @@ impl Worker {
                 What::Adopt(hosting) => self.adopt(*hosting),
                 What::Move(to) => self.hand_over(room, to),
                 What::Open(opening) => self.open(*opening),
+                What::Packet { client, bytes, at } => self.packet(room, client, bytes, at),
                 what => self.obey(room, what),
             }
         }
@@ -171,15 +176,32 @@ impl Worker {
         goes_on
     }
 
+    /// A packet: they come by the ten thousand, bring their own time, and change nothing that others see of the room, unless
+    /// the sender is shown the door.
+    fn packet(&mut self, id: u64, client: ClientId, bytes: PacketBytes, at: Duration) {
+        let Some(hosting) = self.rooms.get_mut(&id) else {
+            return self.forward(id, What::Packet { client, bytes, at });
+        };
+        let mut out = Wire {
+            publisher: &mut self.publisher,
+            sockets: &mut hosting.sockets,
+        };
+        let room = &mut hosting.room;
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            room.packet(client, bytes.as_ref(), at, &mut out);
+        }));
+        if read.is_err() {
+            self.bury(id);
+        } else if !hosting.sockets.dismissed.is_empty() {
+            self.look_after(id);
+        }
+    }
+
     fn obey(&mut self, id: u64, mut what: What) {
         let Some(hosting) = self.rooms.get_mut(&id) else {
             return self.forward(id, what);
         };
-        // Packets come by the ten thousand and bring their own time.
-        let (now, packet) = match &what {
-            What::Packet { at, .. } => (*at, true),
-            _ => (self.office.clock.now(), false),
-        };
+        let now = self.office.clock.now();
         let mut entering = None;
         if let What::Enter(entry) = &mut what {
             let client = entry.client;
@@ -206,10 +228,6 @@ impl Worker {
         }
         if obeyed.is_err() {
             return self.bury(id);
-        }
-        // A packet changes nothing that others see of the room, unless its sender is shown the door.
-        if packet && hosting.sockets.dismissed.is_empty() {
-            return;
         }
         self.look_after(id);
         if let Some((_, true)) = entering
