@@ -54,7 +54,10 @@ fn sockets() -> Sockets {
     let (core, mut seeds) = Core::new(1).expect("one shard");
     let topic = core.topic().expect("a topic");
     let seed = seeds.pop().expect("one seed");
-    let mut shard = seed.grow(TcpSink::default(), OutboxLimits::default());
+    let mut shard = seed.grow(
+        TcpSink::new().expect("a descriptor"),
+        OutboxLimits::default(),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let at = listener.local_addr().expect("an address");
     let read = Arc::new(AtomicU64::new(0));
@@ -67,8 +70,7 @@ fn sockets() -> Sockets {
             stream.set_nonblocking(true).expect("a socket");
             stream.set_nodelay(true).expect("a socket");
             let conn = shard.open().expect("room");
-            let stream = tokio::net::TcpStream::from_std(stream).expect("a runtime");
-            shard.sink().insert(conn, stream);
+            shard.sink().insert(conn, stream).expect("a watch");
             shard.subscribe(&topic, conn);
         }
     }

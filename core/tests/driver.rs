@@ -6,7 +6,7 @@
 
 use std::{
     cell::RefCell,
-    io::{ErrorKind, Read},
+    io::{ErrorKind, Read as _, Write},
     net::{SocketAddr, TcpStream},
     rc::Rc,
     sync::mpsc,
@@ -16,7 +16,7 @@ use std::{
 
 use ringside_core::{
     Class, CloseReason, ConnId, Core, Frame, Host, OutboxLimits, Shard, Topic,
-    driver::{self, Local, TcpSink, ThreadOptions},
+    driver::{self, Local, Read, TcpSink, ThreadOptions},
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -65,12 +65,15 @@ fn serve_with(options: ThreadOptions) -> Server {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             tell_address.send(listener.local_addr().unwrap()).unwrap();
             let accepting = local.clone();
+            let hearing = local.clone().hear(|_| {});
+            local.spawn(async move { hearing.await.unwrap() });
             let accept = local.spawn(async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     let conn = {
                         let mut shard = accepting.shard();
                         let conn = shard.open().unwrap();
-                        shard.sink().insert(conn, stream);
+                        let stream = stream.into_std().unwrap();
+                        shard.sink().insert(conn, stream).unwrap();
                         shard.subscribe(&theirs, conn);
                         conn
                     };
@@ -88,14 +91,8 @@ fn serve_with(options: ThreadOptions) -> Server {
         };
         (Ends(tell_ended), main)
     };
-    let thread = driver::spawn(
-        &core,
-        seeds.pop().unwrap(),
-        options,
-        TcpSink::default,
-        start,
-    )
-    .unwrap();
+    let tcp = TcpSink::new().unwrap();
+    let thread = driver::spawn(&core, seeds.pop().unwrap(), options, move || tcp, start).unwrap();
     Server {
         at: address.recv_timeout(PATIENCE).unwrap(),
         core,
@@ -350,6 +347,91 @@ fn what_was_sent_before_a_disconnect_arrives_before_the_end() {
     );
 }
 
+/// What a shard has read: of whom, and the bytes; none are the end.
+type Heard = (ConnId, Vec<u8>);
+
+/// A shard that reads four bytes at a time, and who is connected to it.
+fn listener(tell: mpsc::SyncSender<Heard>) -> (TcpStream, JoinHandle<()>, oneshot::Sender<()>) {
+    let (core, mut seeds) = Core::new(1).unwrap();
+    let (tell_address, address) = mpsc::sync_channel(1);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let start = move |local: Rc<Local<TcpSink>>| {
+        let reading = local.clone();
+        let hearing = local.clone().hear(move |conns| {
+            for &conn in conns {
+                let mut shard = reading.shard();
+                let mut bytes = [0; 4];
+                match shard.sink().read(conn, &mut bytes) {
+                    Read::Bytes { n, more } => {
+                        tell.send((conn, bytes[..n].to_vec())).unwrap();
+                        if more {
+                            shard.sink().look_again(conn);
+                        }
+                    }
+                    Read::End { failed } => {
+                        assert!(!failed);
+                        tell.send((conn, Vec::new())).unwrap();
+                        shard.sink().end_reading(conn);
+                    }
+                    Read::Nothing => {}
+                    Read::Gone => panic!("nobody has taken it"),
+                }
+            }
+        });
+        local.spawn(async move { hearing.await.unwrap() });
+        let main = async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            tell_address.send(listener.local_addr().unwrap()).unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            // What came before it is listened to is heard as well.
+            stream.readable().await.unwrap();
+            {
+                let mut shard = local.shard();
+                let conn = shard.open().unwrap();
+                let stream = stream.into_std().unwrap();
+                shard.sink().insert(conn, stream).unwrap();
+                shard.sink().listen(conn);
+            }
+            let _ = stopped.await;
+        };
+        (Ends(mpsc::sync_channel(1).0), main)
+    };
+    let (tcp, seed) = (TcpSink::new().unwrap(), seeds.pop().unwrap());
+    let options = ThreadOptions::default();
+    let thread = driver::spawn(&core, seed, options, move || tcp, start).unwrap();
+    let at: SocketAddr = address.recv_timeout(PATIENCE).unwrap();
+    (TcpStream::connect(at).unwrap(), thread, stop)
+}
+
+#[test]
+fn what_is_longer_than_a_read_is_read_on_and_so_is_the_end_that_came_with_it() {
+    // A message for each read, of which there are few.
+    let (tell, heard) = mpsc::sync_channel(64);
+    let (mut stream, thread, stop) = listener(tell);
+    let next = || heard.recv_timeout(PATIENCE).unwrap().1;
+    let take = |len: usize| {
+        let mut all = Vec::new();
+        while all.len() < len {
+            let some = next();
+            assert!((1..=4).contains(&some.len()), "{some:?}");
+            all.extend(some);
+        }
+        all
+    };
+    // More than fits into one read; exactly as much; less.
+    for message in [&b"ten bytes."[..], b"four", b"two"] {
+        stream.write_all(message).unwrap();
+        assert_eq!(take(message.len()), message);
+    }
+    // The end in the same news.
+    stream.write_all(b"all is said").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(take(11), b"all is said");
+    assert_eq!(next(), b"");
+    drop(stop);
+    thread.join().unwrap();
+}
+
 #[test]
 fn an_identity_that_is_out_of_date_finds_no_stream() {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -364,14 +446,15 @@ fn an_identity_that_is_out_of_date_finds_no_stream() {
             seeds
                 .pop()
                 .unwrap()
-                .grow(TcpSink::default(), OutboxLimits::default()),
+                .grow(TcpSink::new().unwrap(), OutboxLimits::default()),
         );
         let mut conns = Vec::new();
         for _ in 0..2 {
             let stream = tokio::net::TcpStream::connect(at).await.unwrap();
             let mut shard = shard.borrow_mut();
             let conn = shard.open().unwrap();
-            shard.sink().insert(conn, stream);
+            let stream = stream.into_std().unwrap();
+            shard.sink().insert(conn, stream).unwrap();
             conns.push(conn);
             if conns.len() == 1 {
                 shard.close(conn, CloseReason::Gone);
@@ -379,8 +462,8 @@ fn an_identity_that_is_out_of_date_finds_no_stream() {
         }
         assert_eq!(conns[0].slot(), conns[1].slot());
         let mut shard = shard.borrow_mut();
-        assert!(shard.sink().stream(conns[0]).is_none());
+        assert!(!shard.sink().has(conns[0]));
         assert!(shard.sink().take(conns[0]).is_none());
-        assert!(shard.sink().stream(conns[1]).is_some());
+        assert!(shard.sink().has(conns[1]));
     });
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! accept ─> hyper ─┬─ page, client file, refusal
 //!                  ├─ polling ──> ask the owner (maybe another shard) ──┐
-//!                  └─ upgrade ──> read task                             ├─> sessions ─> handlers
+//!                  └─ upgrade ──> epoll ──> the task that reads         ├─> sessions ─> handlers
 //! core's turn: deadline, closed, asks of other shards ──────────────────┘
 //! ```
 //!

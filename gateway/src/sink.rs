@@ -5,6 +5,8 @@
 //! between two polls or across an upgrade.
 
 use std::{
+    io,
+    net::TcpStream,
     rc::Rc,
     sync::Arc,
     task::{Context, Poll},
@@ -22,8 +24,8 @@ use ringside_proto::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     task::AbortHandle,
+    time::timeout,
 };
 
 use crate::{
@@ -37,7 +39,6 @@ use crate::{
 };
 
 /// The sink of a gateway's shard.
-#[derive(Default)]
 pub(crate) struct GatewaySink {
     pub(crate) tcp: TcpSink,
     /// For benches: what only broadcasts would write is not written.
@@ -55,22 +56,29 @@ pub(crate) struct GatewaySink {
 impl GatewaySink {
     /// A sink that writes everything, or everything but broadcasts.
     pub(crate) fn new(
+        tcp: TcpSink,
         swallow: bool,
         compression: Option<Compression>,
         shared: Arc<Shared>,
     ) -> Self {
         Self {
+            tcp,
             swallow,
+            lingering: Rc::default(),
             quic: QuicSink::new(shared),
+            polls: Polls::default(),
             recoded: Recoded::new(compression),
-            ..Self::default()
         }
     }
 
     /// Gives the connection its WebSocket. `deflate`: its messages may be compressed.
-    pub(crate) fn insert(&mut self, conn: ConnId, stream: Stream, deflate: bool) {
-        self.tcp.insert(conn, stream.tcp);
+    ///
+    /// # Errors
+    /// The system cannot watch one stream more.
+    pub(crate) fn insert(&mut self, conn: ConnId, stream: Stream, deflate: bool) -> io::Result<()> {
+        self.tcp.insert(conn, stream.tcp.into_std()?)?;
         self.recoded.insert(conn, stream.tls, deflate);
+        Ok(())
     }
 
     /// Appends what an encrypted connection said to `plain`.
@@ -124,7 +132,7 @@ impl Sink for GatewaySink {
         if self.swallow && is_broadcast(run) {
             return Wrote::All;
         }
-        if self.tcp.stream(conn).is_some() {
+        if self.tcp.has(conn) {
             if self.recoded.has(conn) {
                 return self.recoded.submit(&mut self.tcp, conn, run);
             }
@@ -189,7 +197,8 @@ impl Sink for GatewaySink {
         {
             let lingering = self.lingering.clone();
             tokio::task::spawn_local(async move {
-                linger(stream, last).await;
+                // Late or failed: it is closed all the same.
+                let _ = timeout(LINGER, linger(stream, last)).await;
                 drop(lingering);
             });
         }
@@ -236,34 +245,32 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Says goodbye and lets the peer read it: half-closes, then reads until the peer closes as well, for
 /// closing with unread input would reset the connection.
-async fn linger(mut stream: TcpStream, last: Vec<u8>) {
-    let drain = async {
-        stream.write_all(&last).await?;
-        stream.shutdown().await?;
-        let mut sink = [0; 1024];
-        while stream.read(&mut sink).await? > 0 {}
-        std::io::Result::Ok(())
-    };
-    // Late or failed: it is closed all the same.
-    let _ = tokio::time::timeout(LINGER, drain).await;
+async fn linger(stream: TcpStream, last: Vec<u8>) -> io::Result<()> {
+    let mut stream = tokio::net::TcpStream::from_std(stream)?;
+    stream.write_all(&last).await?;
+    stream.shutdown().await?;
+    let mut sink = [0; 1024];
+    while stream.read(&mut sink).await? > 0 {}
+    Ok(())
 }
 
+impl AsMut<TcpSink> for GatewaySink {
+    fn as_mut(&mut self) -> &mut TcpSink {
+        &mut self.tcp
+    }
+}
+
+/// Only streams of QUIC need tasks that wait for them: of sockets the shard hears.
 impl DriverSink for GatewaySink {
     fn take_blocked(&mut self) -> Option<ConnId> {
-        self.tcp.take_blocked().or_else(|| self.quic.take_blocked())
+        self.quic.take_blocked()
     }
 
     fn poll_writable(&self, conn: ConnId, cx: &mut Context<'_>) -> Poll<()> {
-        match self.quic.has(conn) {
-            true => self.quic.poll_writable(conn, cx),
-            false => self.tcp.poll_writable(conn, cx),
-        }
+        self.quic.poll_writable(conn, cx)
     }
 
     fn set_watcher(&mut self, conn: ConnId, task: AbortHandle) {
-        match self.quic.has(conn) {
-            true => self.quic.set_watcher(conn, task),
-            false => self.tcp.set_watcher(conn, task),
-        }
+        self.quic.set_watcher(conn, task);
     }
 }

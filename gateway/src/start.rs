@@ -11,7 +11,7 @@ use std::{
 
 use ringside_core::{
     Core,
-    driver::{self, ThreadOptions},
+    driver::{self, TcpSink, ThreadOptions},
 };
 use ringside_proto::engineio::Timing;
 use tokio::sync::watch;
@@ -160,16 +160,17 @@ impl Gateway {
             };
             let (shared, phase) = (shared.clone(), serving.clone());
             let (compression, counting) = (plan.compression, shared.clone());
+            let tcp = TcpSink::new()?;
             threads.push(driver::spawn(
                 &core,
                 seed,
                 options,
-                move || GatewaySink::new(plan.null_sink, compression, counting),
+                move || GatewaySink::new(tcp, plan.null_sink, compression, counting),
                 move |local| {
                     let shard = GatewayShard::new(local, shared);
                     shared::enter(&shard);
                     let host = GatewayHost(shard.clone());
-                    shard.local.spawn(shard.clone().take_in_reads());
+                    shard.local.spawn(shard.clone().read());
                     if shard.shared.recovery.is_some() {
                         shard.local.spawn(shard.clone().sweep());
                     }

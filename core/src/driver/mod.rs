@@ -2,16 +2,18 @@
 //!
 //! ```text
 //! thread "shard 0", core 0
-//!   tasks of the layer above: accept, handshake, read     <- woken by their sockets
+//!   tasks of the layer above: accept, handshake           <- woken by their sockets
+//!   one task that hears of all others' sockets, and reads <- woken by the shard's own epoll
 //!   the pump: turn, turn, …, park                         <- woken by the doorbell, or a deadline
 //! ```
 //!
 //! Promises: all writes are made by the pump, so a delivery wakes no task; a shard with nothing to do
 //! sleeps in the runtime. Leaves out: accepting and reading, which are the layer above's tasks
-//! ([`Local::spawn`]).
+//! ([`Local::spawn`], [`Local::hear`]).
 
 mod moderation;
 mod pump;
+mod sockets;
 mod tcp;
 
 use std::{
@@ -27,7 +29,7 @@ use std::{
 
 use tokio::{task::LocalSet, time::Instant};
 
-pub use tcp::TcpSink;
+pub use tcp::{Read, TcpSink};
 
 use self::moderation::Moderation;
 use crate::{

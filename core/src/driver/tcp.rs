@@ -1,83 +1,195 @@
-//! The TCP sink: a dense table that owns the streams, written with plain `send`.
+//! The TCP sink: a dense table that owns the streams, written with plain `send` and read with plain `recv`.
 //!
-//! Promises: a write is one system call on a descriptor found by index; the runtime is told only when
-//! the kernel says that a socket would block, so its readiness stays true. Closing a connection shuts
-//! the socket down and ends the tasks that wait for it.
-//! Leaves out: reading. A reader polls the stream through [`TcpSink::stream`].
+//! Promises: a write is one system call on a descriptor found by index; a connection that has blocked is told of when it
+//! takes more, by [`Local::hear`](super::Local::hear), which a task of the shard has to do. Closing a connection closes its
+//! stream. Leaves out: what becomes of what was read.
 
 use std::{
-    collections::HashMap,
-    io,
+    cell::Cell,
+    io::{self, Read as _},
+    net::TcpStream,
     os::fd::{AsFd, BorrowedFd},
     task::{Context, Poll},
 };
 
 use rustix::net::{SendFlags, send};
-use tokio::{io::Interest, net::TcpStream, task::AbortHandle};
+use tokio::task::AbortHandle;
 
-use super::DriverSink;
+use super::{
+    DriverSink,
+    sockets::{News, Sockets},
+};
 use crate::{CloseReason, ConnId, Run, Sink, Wrote};
 
 /// Streams by slot. See the module's documentation.
-#[derive(Default)]
 pub struct TcpSink {
-    /// The dense half: what a write touches. With each stream the generation of its connection, so
-    /// that an identity that is out of date finds nobody.
-    streams: Vec<Option<(u32, TcpStream)>>,
-    readers: Vec<Option<AbortHandle>>,
-    blocked: Vec<ConnId>,
-    watchers: HashMap<ConnId, AbortHandle>,
+    /// The dense half: what a write touches.
+    streams: Vec<Option<Stream>>,
+    pub(super) sockets: Sockets,
+}
+
+/// A stream, and whose it is: an identity that is out of date finds nobody.
+struct Stream {
+    conn: ConnId,
+    tcp: TcpStream,
+    /// It did not take all of a write, and has not told that it takes more.
+    blocked: Cell<bool>,
+    reading: Reading,
+    /// Its peer has ended it, or it broke: behind what can be read lies the end, of which no more news comes.
+    ended: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    On,
+    Paused,
+    Over,
+}
+
+/// What came of reading a stream once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// So many bytes.
+    Bytes {
+        /// At least one.
+        n: usize,
+        /// There may be more, of which no news will come.
+        more: bool,
+    },
+    /// There is nothing now.
+    Nothing,
+    /// The peer has ended it, or it `failed`.
+    End {
+        /// It broke.
+        failed: bool,
+    },
+    /// The connection has no stream here.
+    Gone,
 }
 
 impl TcpSink {
-    /// Gives the connection its stream.
-    pub fn insert(&mut self, conn: ConnId, stream: TcpStream) {
+    /// A sink without streams.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            streams: Vec::new(),
+            sockets: Sockets::new()?,
+        })
+    }
+
+    /// Gives the connection its stream, which does not block. It is not read before [`listen`](Self::listen).
+    ///
+    /// # Errors
+    /// The system cannot watch one stream more.
+    pub fn insert(&mut self, conn: ConnId, tcp: TcpStream) -> io::Result<()> {
         let slot = conn.slot();
+        self.sockets.add(&tcp, slot)?;
         if self.streams.len() <= slot {
             self.streams.resize_with(slot + 1, || None);
-            self.readers.resize_with(slot + 1, || None);
         }
-        self.streams[slot] = Some((conn.generation(), stream));
+        self.streams[slot] = Some(Stream {
+            conn,
+            tcp,
+            blocked: Cell::new(false),
+            reading: Reading::Paused,
+            ended: false,
+        });
+        Ok(())
     }
 
-    /// Names the task that reads the connection, to be aborted when it closes.
-    pub fn set_reader(&mut self, conn: ConnId, reader: AbortHandle) {
-        match self.readers.get_mut(conn.slot()) {
-            Some(slot) if is_of(&self.streams[conn.slot()], conn) => *slot = Some(reader),
-            _ => reader.abort(),
-        }
-    }
-
-    /// Nothing more is to be read from the connection: its reading task ends.
-    pub fn end_reader(&mut self, conn: ConnId) {
-        if let Some(slot) = self.streams.get(conn.slot())
-            && is_of(slot, conn)
-            && let Some(reader) = self.readers[conn.slot()].take()
+    /// The connection is read from now on, first of all what is there already.
+    pub fn listen(&mut self, conn: ConnId) {
+        if let Some(stream) = of_mut(&mut self.streams, conn)
+            && stream.reading == Reading::Paused
         {
-            reader.abort();
+            stream.reading = Reading::On;
+            self.sockets.look_again(conn);
         }
     }
 
-    /// The connection's stream, while it has one.
-    pub fn stream(&self, conn: ConnId) -> Option<&TcpStream> {
-        of(&self.streams, conn)
+    /// The connection is not read until it is to [`listen`](Self::listen) again: its peer has to wait.
+    pub fn pause(&mut self, conn: ConnId) {
+        self.set_reading(conn, Reading::Paused);
+    }
+
+    /// Nothing more is to be read from the connection.
+    pub fn end_reading(&mut self, conn: ConnId) {
+        self.set_reading(conn, Reading::Over);
+    }
+
+    fn set_reading(&mut self, conn: ConnId, reading: Reading) {
+        if let Some(stream) = of_mut(&mut self.streams, conn)
+            && stream.reading != Reading::Over
+        {
+            stream.reading = reading;
+        }
+    }
+
+    /// The connection is told of in the next round, for there is [more](Read::Bytes) to be read.
+    pub fn look_again(&mut self, conn: ConnId) {
+        self.sockets.look_again(conn);
+    }
+
+    /// Reads what is there, or as much as there is room for.
+    pub fn read(&self, conn: ConnId, bytes: &mut [u8]) -> Read {
+        let Some(stream) = of(&self.streams, conn) else {
+            return Read::Gone;
+        };
+        match (&stream.tcp).read(bytes) {
+            Ok(0) => Read::End { failed: false },
+            Ok(n) => {
+                // A read that did not fill the buffer has emptied the socket, where events tell of changes: asking the
+                // system once more would cost a call for every message.
+                let emptied = cfg!(target_os = "linux") && n < bytes.len() && !stream.ended;
+                Read::Bytes { n, more: !emptied }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Nothing,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.read(conn, bytes),
+            Err(_) => Read::End { failed: true },
+        }
+    }
+
+    /// Whether the connection has a stream here.
+    #[inline]
+    pub fn has(&self, conn: ConnId) -> bool {
+        of(&self.streams, conn).is_some()
+    }
+
+    /// Whom there is something to say of. Whether there may be more.
+    pub(super) fn news(&mut self, news: &mut News) -> io::Result<bool> {
+        let streams = &mut self.streams;
+        for conn in self.sockets.take_again() {
+            if of(streams, conn).is_some_and(|stream| stream.reading == Reading::On) {
+                news.readable.push(conn);
+            }
+        }
+        self.sockets.look(|event| {
+            let Some(Some(stream)) = streams.get_mut(event.slot) else {
+                return;
+            };
+            stream.ended |= event.ended;
+            if event.writable && stream.blocked.take() {
+                news.writable.push(stream.conn);
+            }
+            if event.readable && stream.reading == Reading::On {
+                news.readable.push(stream.conn);
+            }
+        })
     }
 
     /// Writes bytes in a form of the caller's own: as much as goes without waiting. What does not go,
     /// the caller keeps, and reports to its shard as a run that was not written whole.
     #[inline]
     pub fn write(&mut self, conn: ConnId, wire: &[u8]) -> Wrote {
-        let Some(stream) = self.stream(conn) else {
+        let Some(stream) = of(&self.streams, conn) else {
             return Wrote::Gone;
         };
-        let wrote = match send_now(stream.as_fd(), wire) {
-            Ok(n) if n == wire.len() => return Wrote::All,
-            first => send_rest(stream, wire, first),
-        };
-        if matches!(wrote, Wrote::Partial(_) | Wrote::Blocked) {
-            self.blocked.push(conn);
+        match send_now(stream.tcp.as_fd(), wire) {
+            Ok(n) if n == wire.len() => Wrote::All,
+            first => stream.send_rest(wire, first),
         }
-        wrote
     }
 
     /// Writes the same bytes to many, as [`write`](Self::write) does to one. `other` hears of those
@@ -93,11 +205,11 @@ impl TcpSink {
         wire: &[u8],
         mut other: impl FnMut(usize, Option<Wrote>),
     ) {
-        let (streams, blocked) = (&self.streams, &mut self.blocked);
+        let streams = &self.streams;
         for (chunk, conns) in conns.chunks(AHEAD).enumerate() {
             let mut fds = [None; AHEAD];
             for (fd, conn) in fds.iter_mut().zip(conns) {
-                *fd = of(streams, *conn).map(AsFd::as_fd);
+                *fd = of(streams, *conn).map(|stream| stream.tcp.as_fd());
             }
             for (at, (fd, conn)) in fds.iter().zip(conns).enumerate() {
                 let first = fd.map(|fd| send_now(fd, wire));
@@ -105,10 +217,7 @@ impl TcpSink {
                     continue;
                 }
                 let stream = of(streams, *conn).zip(first);
-                let wrote = stream.map(|(stream, first)| send_rest(stream, wire, first));
-                if let Some(Wrote::Partial(_) | Wrote::Blocked) = wrote {
-                    blocked.push(*conn);
-                }
+                let wrote = stream.map(|(stream, first)| stream.send_rest(wire, first));
                 other(chunk * AHEAD + at, wrote);
             }
         }
@@ -116,31 +225,27 @@ impl TcpSink {
 
     /// Takes the stream back, without closing it.
     pub fn take(&mut self, conn: ConnId) -> Option<TcpStream> {
-        if let Some(watcher) = self.watchers.remove(&conn) {
-            watcher.abort();
-        }
         let slot = self.streams.get_mut(conn.slot())?;
-        if !is_of(slot, conn) {
-            return None;
-        }
-        if let Some(reader) = self.readers[conn.slot()].take() {
-            reader.abort();
-        }
-        slot.take().map(|(_, stream)| stream)
+        let stream = slot.take_if(|stream| stream.conn == conn)?;
+        self.sockets.remove(&stream.tcp);
+        Some(stream.tcp)
     }
 }
 
 /// The stream of a connection, unless it belongs to another life of its slot.
 #[inline]
-fn of(streams: &[Option<(u32, TcpStream)>], conn: ConnId) -> Option<&TcpStream> {
+fn of(streams: &[Option<Stream>], conn: ConnId) -> Option<&Stream> {
     match streams.get(conn.slot()) {
-        Some(Some((generation, stream))) if *generation == conn.generation() => Some(stream),
+        Some(Some(stream)) if stream.conn == conn => Some(stream),
         _ => None,
     }
 }
 
-fn is_of(slot: &Option<(u32, TcpStream)>, conn: ConnId) -> bool {
-    matches!(slot, Some((generation, _)) if *generation == conn.generation())
+fn of_mut(streams: &mut [Option<Stream>], conn: ConnId) -> Option<&mut Stream> {
+    match streams.get_mut(conn.slot()) {
+        Some(Some(stream)) if stream.conn == conn => Some(stream),
+        _ => None,
+    }
 }
 
 /// How many connections are looked up at once: their streams are a few kB, which stay in the
@@ -155,22 +260,31 @@ fn send_now(fd: BorrowedFd<'_>, wire: &[u8]) -> rustix::io::Result<usize> {
     send(fd, wire, FLAGS)
 }
 
-/// What became of a write whose first attempt did not take it all.
-#[cold]
-fn send_rest(stream: &TcpStream, wire: &[u8], first: rustix::io::Result<usize>) -> Wrote {
-    let first = match first {
-        Ok(n) => n,
-        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
-        Err(_) => return Wrote::Gone,
-    };
-    // The socket is full: once more through the runtime, which then knows that it must wait for it.
-    let again = || send_now(stream.as_fd(), &wire[first..]).map_err(io::Error::from);
-    match stream.try_io(Interest::WRITABLE, again) {
-        Ok(n) if first + n == wire.len() => Wrote::All,
-        Ok(n) => Wrote::Partial(first + n),
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Wrote::Gone,
-        Err(_) if first == 0 => Wrote::Blocked,
-        Err(_) => Wrote::Partial(first),
+impl Stream {
+    /// What became of a write whose first attempt did not take it all.
+    #[cold]
+    fn send_rest(&self, wire: &[u8], first: rustix::io::Result<usize>) -> Wrote {
+        use rustix::io::Errno;
+        let mut done = 0;
+        let mut sent = first;
+        loop {
+            match sent {
+                Ok(n) => done += n,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(_) => return Wrote::Gone,
+            }
+            if done == wire.len() {
+                return Wrote::All;
+            }
+            // Once more, until the system says that it is full: only then does it tell when it is no longer.
+            sent = send_now(self.tcp.as_fd(), &wire[done..]);
+        }
+        self.blocked.set(true);
+        match done {
+            0 => Wrote::Blocked,
+            done => Wrote::Partial(done),
+        }
     }
 }
 
@@ -187,29 +301,30 @@ impl Sink for TcpSink {
     }
 
     fn close(&mut self, conn: ConnId, _reason: CloseReason) {
-        // Dropping the stream closes it; what was written is still sent.
-        drop(self.take(conn));
+        if let Some(slot) = self.streams.get_mut(conn.slot()) {
+            // Dropping the stream closes it; what was written is still sent.
+            drop(slot.take_if(|stream| stream.conn == conn));
+        }
     }
 }
 
+impl AsMut<TcpSink> for TcpSink {
+    fn as_mut(&mut self) -> &mut Self {
+        self
+    }
+}
+
+/// Nothing needs a task: who takes more is heard of.
 impl DriverSink for TcpSink {
     fn take_blocked(&mut self) -> Option<ConnId> {
-        self.blocked.pop()
+        None
     }
 
-    fn poll_writable(&self, conn: ConnId, cx: &mut Context<'_>) -> Poll<()> {
-        match self.stream(conn) {
-            Some(stream) => stream.poll_write_ready(cx).map(|_| ()),
-            None => Poll::Ready(()),
-        }
+    fn poll_writable(&self, _conn: ConnId, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
     }
 
-    fn set_watcher(&mut self, conn: ConnId, task: AbortHandle) {
-        if self.stream(conn).is_some() {
-            self.watchers.insert(conn, task);
-        } else {
-            // Closed since it blocked.
-            task.abort();
-        }
+    fn set_watcher(&mut self, _conn: ConnId, task: AbortHandle) {
+        task.abort();
     }
 }

@@ -127,11 +127,6 @@ impl QuicSink {
         }
     }
 
-    /// Whether a session has a stream.
-    pub(crate) fn has(&self, conn: ConnId) -> bool {
-        self.link(conn).is_some()
-    }
-
     /// Writes a run; `None` if this session has no stream.
     pub(crate) fn submit(&mut self, conn: ConnId, run: &Run<'_>) -> Option<Wrote> {
         let link = match self.links.get_mut(conn.slot())? {

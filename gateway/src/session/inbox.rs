@@ -4,14 +4,9 @@
 //! the other, for each of a thousand sockets, they drive each other out of the nearest caches. So those sockets that have
 //! something are read first, and then all of it is taken in together, in a few batches.
 //!
-//! Promises: what was read first is taken in first, and nothing waits longer than for the reading tasks that are ready
-//! already. Leaves out reading and taking in ([`read`](super::read)).
+//! Promises: what was read first is taken in first. Leaves out reading and taking in ([`read`](super::read)).
 
-use std::{
-    future::poll_fn,
-    rc::Rc,
-    task::{Poll, Waker},
-};
+use std::rc::Rc;
 
 use ringside_core::ConnId;
 
@@ -34,8 +29,6 @@ pub(crate) struct Inbox {
     /// Whose bytes they are, and where they end. As many as there are bytes at most: 1 MB, were each read to bring
     /// one.
     reads: Vec<(ConnId, usize)>,
-    /// Wakes the task that takes in.
-    taker: Option<Waker>,
 }
 
 impl Default for Inbox {
@@ -44,7 +37,6 @@ impl Default for Inbox {
             bytes: vec![0; BYTES].into(),
             filled: 0,
             reads: Vec::new(),
-            taker: None,
         }
     }
 }
@@ -64,11 +56,6 @@ impl Inbox {
 
     /// So many bytes were read there. Whether they are to be taken in at once.
     pub(super) fn add(&mut self, conn: ConnId, bytes: usize) -> bool {
-        if self.reads.is_empty()
-            && let Some(taker) = &self.taker
-        {
-            taker.wake_by_ref();
-        }
         self.filled += bytes;
         self.reads.push((conn, self.filled));
         self.bytes.len() - self.filled < ROOM_MIN
@@ -76,16 +63,6 @@ impl Inbox {
 }
 
 impl GatewayShard {
-    /// The task that takes in what was read, once all tasks that were ready before it have read theirs.
-    pub(crate) async fn take_in_reads(self: Rc<Self>) {
-        poll_fn(|cx| {
-            self.inbox.borrow_mut().taker = Some(cx.waker().clone());
-            self.take_in_all();
-            Poll::Pending
-        })
-        .await
-    }
-
     /// Takes in what was read.
     pub(super) fn take_in_all(self: &Rc<Self>) {
         let mut inbox = self.inbox.borrow_mut();
@@ -96,7 +73,6 @@ impl GatewayShard {
             bytes,
             filled,
             reads,
-            ..
         } = &mut *inbox;
         self.local.took_in(reads.len());
         let mut start = 0;

@@ -1,12 +1,13 @@
-//! Reading: one task per WebSocket, into the shard's inbox, and what becomes of what was read.
+//! Reading: one task for all of a shard's WebSockets, into the shard's inbox, and what becomes of what was read.
 //!
-//! Promises: a task only reads. It awaits its socket's readiness and nothing else, never a handler;
-//! an idle connection keeps no buffer. What a peer does wrong ends its own session, with a reason.
-//! Leaves out when it is taken in ([`inbox`](super::inbox)).
+//! Promises: what sockets have is read first, and then taken in together; a peer that sends faster than it may is not read
+//! for as long, and none waits for it; an idle connection keeps no buffer. What a peer does wrong ends its own session, with
+//! a reason. Leaves out which sockets have something ([`Local::hear`](ringside_core::driver::Local::hear)), and what was
+//! read and not taken in yet ([`inbox`](super::inbox)).
 
-use std::{future::poll_fn, io, rc::Rc, task::Poll};
+use std::{rc::Rc, time::Duration};
 
-use ringside_core::ConnId;
+use ringside_core::{ConnId, driver};
 use ringside_proto::{
     engineio::{Act, Data, Packet, PacketKind},
     ws::{Decoder, Event, Misbehaviour, Role},
@@ -16,7 +17,7 @@ use super::{Session, Upper};
 use crate::{
     raw::RawMessage,
     shard::GatewayShard,
-    stream::{TlsState, WebSocket, read_now},
+    stream::{TlsState, WebSocket},
     wire,
 };
 
@@ -30,68 +31,31 @@ pub(crate) fn start(
 ) {
     let WebSocket {
         stream,
-        leftover,
+        mut leftover,
         deflate,
     } = websocket;
-    shard.sink().insert(conn, stream, deflate);
+    if let Err(error) = shard.sink().insert(conn, stream, deflate) {
+        tracing::error!(%error, "a WebSocket is dropped: the system cannot watch one more");
+        shard.close(conn, ringside_core::CloseReason::Gone);
+        return this.local.wake_pump();
+    }
     if let Some(session) = this.sessions.borrow_mut().get(conn) {
         session.decoder = Some(decoder);
     }
-    let reader = this.local.spawn(read(this.clone(), conn, leftover));
-    shard.sink().tcp.set_reader(conn, reader);
+    if leftover.is_empty() {
+        shard.sink().tcp.listen(conn);
+    } else {
+        // Later, for the shard is held; and before anything that is still to be read.
+        let this = this.clone();
+        this.clone().local.spawn(async move {
+            if this.batch(|| this.take_in(conn, &mut leftover)) {
+                this.local.shard().sink().tcp.listen(conn);
+            }
+        });
+    }
     // What waited for a transport goes out by this one.
     shard.writable(conn);
     this.local.wake_pump();
-}
-
-async fn read(this: Rc<GatewayShard>, conn: ConnId, mut leftover: Vec<u8>) {
-    if !leftover.is_empty() && !this.batch(|| this.take_in(conn, &mut leftover)) {
-        return;
-    }
-    drop(leftover);
-    loop {
-        let readable = poll_fn(|cx| match this.local.shard().sink_ref().tcp.stream(conn) {
-            Some(stream) => stream.poll_read_ready(cx),
-            // Closed, and this task aborted: it will not be polled again.
-            None => Poll::Pending,
-        });
-        if readable.await.is_err() {
-            this.take_in_all();
-            return this.lost(conn, true);
-        }
-        if let Some(wait) = this.debt(conn) {
-            // Boxed: every reader would otherwise carry room for a timer it hardly ever needs.
-            Box::pin(tokio::time::sleep(wait)).await;
-        }
-        match this.read_once(conn) {
-            Read::More => {}
-            Read::Over => return,
-            Read::Lost { failed } => {
-                // What came before the end comes first.
-                this.take_in_all();
-                return this.lost(conn, failed);
-            }
-        }
-    }
-}
-
-/// Bytes of a reading task's future.
-#[cfg(test)]
-pub(super) fn future_bytes() -> usize {
-    fn bytes_of<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
-        size_of::<F>()
-    }
-    bytes_of(read)
-}
-
-/// What came of reading a socket once.
-enum Read {
-    /// What there was lies in the inbox.
-    More,
-    /// The stream is not there any more.
-    Over,
-    /// The stream has ended.
-    Lost { failed: bool },
 }
 
 impl GatewayShard {
@@ -100,27 +64,55 @@ impl GatewayShard {
         Decoder::new(Role::Server, self.shared.limits.ws()).with_deflate(deflate)
     }
 
-    /// Reads what is there into the shard's inbox.
-    fn read_once(self: &Rc<Self>, conn: ConnId) -> Read {
-        let (read, full) = {
-            let mut inbox = self.inbox.borrow_mut();
-            let free = inbox.free();
-            let read = match self.local.shard().sink_ref().tcp.stream(conn) {
-                Some(stream) => read_now(stream, free),
-                None => return Read::Over,
-            };
-            let full = matches!(read, Ok(n) if n > 0 && inbox.add(conn, n));
-            (read, full)
-        };
-        if full {
-            self.take_in_all();
+    /// The task that reads all WebSockets.
+    pub(crate) async fn read(self: Rc<Self>) {
+        let this = self.clone();
+        let hear = self.local.clone().hear(move |conns| {
+            conns.iter().for_each(|conn| this.read_once(*conn));
+            this.take_in_all();
+        });
+        if let Err(error) = hear.await {
+            tracing::error!(%error, "a shard cannot hear of its sockets, and reads nobody");
         }
+    }
+
+    /// Reads what one connection has, or as much as there is room for, into the shard's inbox.
+    fn read_once(self: &Rc<Self>, conn: ConnId) {
+        if let Some(wait) = self.debt(conn) {
+            return self.pause(conn, wait);
+        }
+        let mut inbox = self.inbox.borrow_mut();
+        let read = self.local.shard().sink_ref().tcp.read(conn, inbox.free());
         match read {
-            Ok(0) => Read::Lost { failed: false },
-            Ok(_) => Read::More,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::More,
-            Err(_) => Read::Lost { failed: true },
+            driver::Read::Bytes { n, more } => {
+                let full = inbox.add(conn, n);
+                drop(inbox);
+                if more {
+                    self.local.shard().sink().tcp.look_again(conn);
+                }
+                if full {
+                    self.take_in_all();
+                }
+            }
+            driver::Read::End { failed } => {
+                drop(inbox);
+                // What came before the end comes first.
+                self.take_in_all();
+                self.local.shard().sink().tcp.end_reading(conn);
+                self.lost(conn, failed);
+            }
+            driver::Read::Nothing | driver::Read::Gone => {}
         }
+    }
+
+    /// Reads a connection on after so long.
+    fn pause(self: &Rc<Self>, conn: ConnId, wait: Duration) {
+        self.local.shard().sink().tcp.pause(conn);
+        let local = self.local.clone();
+        self.local.spawn(async move {
+            tokio::time::sleep(wait).await;
+            local.shard().sink().tcp.listen(conn);
+        });
     }
 
     /// Takes in what was read of one connection. When its session is over, nothing more is read.
@@ -131,7 +123,7 @@ impl GatewayShard {
             false => self.take_in(conn, bytes),
         };
         if !goes_on {
-            self.local.shard().sink().tcp.end_reader(conn);
+            self.local.shard().sink().tcp.end_reading(conn);
         }
     }
 
