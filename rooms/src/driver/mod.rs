@@ -23,7 +23,7 @@ mod worker;
 pub(crate) use hosted::{Hosted, RoomAddress, RoomNow};
 pub(crate) use mailbox::Full;
 pub(crate) use office::{Entering, Letter, Office, Opening, Origin, What};
-pub(crate) use packet::PacketBytes;
+pub(crate) use packet::{PacketBytes, SHORT_MAX};
 pub(crate) use worker::Worker;
 
 pub use hosted::{RoomInfo, RoomReport};

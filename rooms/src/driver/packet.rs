@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 /// Bytes that lie in the letter: an acknowledgement and two inputs of 40 bits.
-const SHORT_MAX: usize = 22;
+pub(crate) const SHORT_MAX: usize = 22;
 
 /// A packet's bytes.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use serde::{
     de::{Error, Visitor},
 };
 
-use crate::driver::PacketBytes;
+use crate::driver::{PacketBytes, SHORT_MAX};
 
 /// The bytes of a packet.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ const PACKET_BYTES_MAX: usize = PACKET_INPUTS_MAX * FIELDS_MAX * 4 + 64;
 
 /// Decodes base64 without padding as [`BASE64_STANDARD_NO_PAD`] does, which is made for long texts: to get going costs it
 /// more than a packet's few characters do here. `None`: it is none, or `into` is too small.
-fn decode_few<'i>(text: &[u8], into: &'i mut [u8; USUAL_MAX]) -> Option<&'i [u8]> {
+fn decode_few<const N: usize>(text: &[u8], into: &mut [u8; N]) -> Option<usize> {
     let mut all = 0;
     let mut decode = |four: [u8; 4]| {
         let [a, b, c, d] = four.map(|character| SIX_BITS[usize::from(character)]);
@@ -59,7 +59,7 @@ fn decode_few<'i>(text: &[u8], into: &'i mut [u8; USUAL_MAX]) -> Option<&'i [u8]
         }
         _ => return None,
     };
-    into.get(..whole + more).filter(|_| all < 64)
+    (whole + more <= N && all < 64).then_some(whole + more)
 }
 
 /// The bits that each character stands for; more than six where it stands for none.
@@ -90,11 +90,17 @@ impl Visitor<'_> for PacketVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Packet, E> {
+        if text.len() <= SHORT_MAX / 3 * 4 {
+            let mut bytes = [0; SHORT_MAX];
+            // Nothing is no packet either.
+            let len = decode_few(text.as_bytes(), &mut bytes).unwrap_or(0) as u8;
+            return Ok(Packet(PacketBytes::Short { len, bytes }));
+        }
         let (mut usual, long);
-        // Nothing is no packet either.
         let bytes = if text.len() <= USUAL_MAX / 3 * 4 {
             usual = [0; USUAL_MAX];
-            decode_few(text.as_bytes(), &mut usual)
+            let len = decode_few(text.as_bytes(), &mut usual);
+            len.and_then(|len| usual.get(..len))
         } else if text.len() / 4 * 3 > PACKET_BYTES_MAX {
             None
         } else {
@@ -154,8 +160,8 @@ mod tests {
         fn few_are_decoded_as_many_are(text in r"[A-Za-z0-9+/]{0,76}[A-Za-z0-9+/=_ é]{0,3}") {
             prop_assume!(text.len() <= USUAL_MAX / 3 * 4);
             let mut few = [0; USUAL_MAX];
-            let few = decode_few(text.as_bytes(), &mut few).map(<[u8]>::to_vec);
-            prop_assert_eq!(few, BASE64_STANDARD_NO_PAD.decode(&text).ok());
+            let len = decode_few(text.as_bytes(), &mut few);
+            prop_assert_eq!(len.map(|len| few[..len].to_vec()), BASE64_STANDARD_NO_PAD.decode(&text).ok());
         }
     }
 
