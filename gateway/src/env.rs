@@ -4,7 +4,7 @@
 //! ([`now`]), so that a whole gateway can run on simulated time from a seed: tokio's paused clock
 //! drives `now`, and a seeded source can stand in for [`fill`] in one place.
 
-use std::{collections::hash_map::RandomState, time::Duration};
+use std::{cell::Cell, collections::hash_map::RandomState, time::Duration};
 
 use ringside_core::{Sink, driver::Local};
 use ringside_proto::time::Millis;
@@ -44,13 +44,32 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
-    /// How long it took, if that is longer than `most`.
+    /// The time from here to `end`, if that is longer than `most`.
     #[inline]
-    pub(crate) fn took_longer_than(self, most: Duration) -> Option<Duration> {
-        let now = Instant::now();
+    pub(crate) fn longer_than(self, most: Duration, end: Self) -> Option<Duration> {
         // A sum is quicker than a difference, which is hardly ever asked for.
-        (now > self.0 + most).then(|| now - self.0)
+        (end.0 > self.0 + most).then(|| end.0 - self.0)
     }
+}
+
+thread_local! {
+    /// When the handler that this thread runs began.
+    static BEGAN: Cell<Option<Stopwatch>> = const { Cell::new(None) };
+}
+
+/// When the handler of an event that runs on this thread began, or went on after an await: the time, for whom a few
+/// microseconds do not matter, without a look at the clock, which costs as much as reading a small message does. Where none
+/// runs, the time.
+pub fn handler_began() -> std::time::Instant {
+    BEGAN.get().unwrap_or_else(Stopwatch::start).0.into_std()
+}
+
+/// Runs a handler that began then.
+pub(crate) fn began<R>(then: Stopwatch, handler: impl FnOnce() -> R) -> R {
+    BEGAN.set(Some(then));
+    let result = handler();
+    BEGAN.set(None);
+    result
 }
 
 /// Milliseconds since 1970: what is shown to people or stands in certificates, and is never waited for.

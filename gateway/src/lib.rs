@@ -73,6 +73,7 @@ pub use builder::Builder;
 pub use deflate::Compression;
 #[cfg(feature = "dev-cert")]
 pub use dev_cert::{DevCertError, DevCertificate};
+pub use env::handler_began;
 pub use gateway::Gateway;
 pub use limits::Limits;
 pub use listener::{ListenError, raise_descriptor_limit};

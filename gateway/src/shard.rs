@@ -26,7 +26,7 @@ use ringside_proto::{close::CloseReason, engineio::Act, time::Millis, ws::deflat
 use tokio::sync::oneshot;
 
 use crate::{
-    env,
+    env::{self, Stopwatch},
     session::{Ask, Inbox, Sessions, Upper},
     shared::Shared,
     sink::{GatewaySink, reason_of},
@@ -51,6 +51,9 @@ pub(crate) struct GatewayShard {
     /// Within [`batch`](Self::batch): when it began. What is sent is shown at its end.
     batch_at: Cell<Option<Millis>>,
     last_batch: Cell<Millis>,
+    /// Within a batch: when its last handler ended, if next to nothing was done since. The next one began then, and the clock
+    /// need not be asked.
+    pub(crate) lap: Cell<Option<Stopwatch>>,
     /// The gateway ends its sessions: nobody opens one any more.
     pub(crate) draining: Cell<bool>,
 }
@@ -88,6 +91,7 @@ impl GatewayShard {
             recovery: RefCell::default(),
             batch_at: Cell::new(None),
             last_batch: Cell::new(Millis(0)),
+            lap: Cell::new(None),
             draining: Cell::new(false),
         })
     }
@@ -95,6 +99,12 @@ impl GatewayShard {
     /// The time; within a batch that of its beginning, for a look at the clock costs as much as reading a small message.
     pub(crate) fn now(&self) -> Millis {
         self.batch_at.get().unwrap_or_else(|| env::now(&self.local))
+    }
+
+    /// A handler has ended, and the next message is on.
+    pub(crate) fn ended(&self, handler: Option<Stopwatch>) {
+        self.lap
+            .set(handler.filter(|_| self.batch_at.get().is_some()));
     }
 
     /// When the last batch began.
@@ -116,6 +126,7 @@ impl GatewayShard {
         self.last_batch.set(now);
         let result = handle();
         self.batch_at.set(None);
+        self.lap.take();
         self.local.flush();
         result
     }

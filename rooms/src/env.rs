@@ -21,6 +21,11 @@ impl Clock {
     pub(crate) fn now(&self) -> Duration {
         self.0.elapsed()
     }
+
+    /// The same of an earlier moment.
+    pub(crate) fn at(&self, then: Instant) -> Duration {
+        then.saturating_duration_since(self.0)
+    }
 }
 
 /// A token nobody can guess.

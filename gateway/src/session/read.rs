@@ -9,7 +9,7 @@ use std::{rc::Rc, time::Duration};
 
 use ringside_core::{ConnId, driver};
 use ringside_proto::{
-    engineio::{Act, Data, Packet, PacketKind},
+    engineio::{Act, Data, Packet, PacketKind, Version},
     ws::{Decoder, Event, Misbehaviour, Role},
 };
 
@@ -20,6 +20,10 @@ use crate::{
     stream::{TlsState, WebSocket},
     wire,
 };
+
+/// A text of no more bytes than this is read so quickly that the handler before it may have taken that time, for all
+/// anybody can tell from a clock: some 2 µs.
+const QUICK_BYTES_MAX: usize = 1024;
 
 /// Gives the session its WebSocket and starts reading it.
 pub(crate) fn start(
@@ -163,14 +167,17 @@ impl GatewayShard {
     /// Takes in what a WebSocket brought. Returns whether reading goes on.
     fn take_in(self: &Rc<Self>, conn: ConnId, bytes: &mut [u8]) -> bool {
         // Handlers may look at the session, or end it.
-        let decoder = match self.sessions.borrow_mut().get(conn) {
-            Some(session) => session.decoder.take(),
+        let (mut decoder, framed, version) = match self.sessions.borrow_mut().get(conn) {
+            Some(session) => match session.decoder.take() {
+                Some(decoder) => {
+                    let framed = session.endpoint.is_framed();
+                    (decoder, framed, session.engine.version())
+                }
+                None => return false,
+            },
             None => return false,
         };
-        let Some(mut decoder) = decoder else {
-            return false;
-        };
-        let goes_on = self.take_in_with(conn, &mut decoder, bytes);
+        let goes_on = self.take_in_with(conn, &mut decoder, (framed, version), bytes);
         if goes_on && let Some(session) = self.sessions.borrow_mut().get(conn) {
             session.decoder = Some(decoder);
         }
@@ -181,12 +188,9 @@ impl GatewayShard {
         self: &Rc<Self>,
         conn: ConnId,
         decoder: &mut Decoder,
+        (framed, version): (bool, Version),
         bytes: &mut [u8],
     ) -> bool {
-        let (framed, version) = match self.sessions.borrow_mut().get(conn) {
-            Some(session) => (session.endpoint.is_framed(), session.engine.version()),
-            None => return false,
-        };
         let mut inflater = self.inflater.as_ref().map(|it| it.borrow_mut());
         let mut input = match &mut inflater {
             Some(inflater) => decoder.input_with(bytes, inflater),
@@ -297,6 +301,7 @@ impl GatewayShard {
             }
             _ => return false,
         };
+        self.lap.take();
         connection.received(message);
         true
     }
@@ -316,6 +321,9 @@ impl GatewayShard {
             }
             None => return false,
         };
+        if !matches!(packet.data, Data::Text(text) if text.len() <= QUICK_BYTES_MAX) {
+            self.lap.take();
+        }
         if moved {
             self.schedule(&mut self.local.shard(), conn);
         }

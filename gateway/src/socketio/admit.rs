@@ -285,7 +285,7 @@ impl GatewayShard {
 
     fn connected(&self, socket: &Socket) {
         for handler in &socket.space().set.on_connect {
-            if !guard(socket, "connection", || handler(socket)) {
+            if !guard(socket, "connection", &mut None, || handler(socket)) {
                 return;
             }
         }

@@ -125,6 +125,9 @@ impl GatewayShard {
         packet: &Packet<'_>,
         attachments: &[Bytes],
     ) -> bool {
+        if packet.kind != Kind::Event {
+            self.lap.take();
+        }
         if packet.kind == Kind::Connect {
             if packet.check(self.shared.limits.json_depth).is_err() {
                 return self.misbehaved(conn, Misbehaviour::InvalidJson);
@@ -203,6 +206,8 @@ impl GatewayShard {
         {
             return self.misbehaved(socket.conn(), misbehaviour);
         }
+        // Each handler begins where the one before ended.
+        let mut lap = self.lap.take();
         let mut ack = packet.id.map(|id| Ack {
             socket: socket.clone(),
             id,
@@ -211,15 +216,15 @@ impl GatewayShard {
             let own = extras.map(|extras| (extras.any(), extras.filters()));
             let (any, filters) = own.unwrap_or_default();
             for f in &set.on_any {
-                guard(socket, event, || f(socket, event, packet.args));
+                guard(socket, event, &mut lap, || f(socket, event, packet.args));
             }
             for f in any {
-                guard(socket, event, || f(socket, event, packet.args));
+                guard(socket, event, &mut lap, || f(socket, event, packet.args));
             }
             let own = filters.iter().map(|filter| &**filter);
             for filter in set.filters.iter().map(|filter| &**filter).chain(own) {
                 let mut verdict = Ok(());
-                let ran = guard(socket, event, || {
+                let ran = guard(socket, event, &mut lap, || {
                     verdict = filter(socket, event, packet.args);
                 });
                 if let Err(error) = verdict {
@@ -245,7 +250,7 @@ impl GatewayShard {
                 ack: ack.take(),
             };
             let mut result = Ok(());
-            guard(socket, event, || result = handler(socket, call));
+            guard(socket, event, &mut lap, || result = handler(socket, call));
             let Err((error, ack)) = result else {
                 continue;
             };
@@ -258,7 +263,9 @@ impl GatewayShard {
             }
             let event = event.to_string();
             socket.failed(&HandlerError::Arguments { event, error });
+            lap = None;
         }
+        self.ended(lap);
         true
     }
 }

@@ -27,7 +27,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{EmitError, RawArgs, Socket};
 use crate::{
-    env::Stopwatch,
+    env::{self, Stopwatch},
     shared::{Op, Shared},
 };
 
@@ -212,10 +212,20 @@ pub(crate) fn raw(f: impl Fn(&Socket, Args<'_>, Option<Ack>) + Send + Sync + 'st
 }
 
 /// Runs what an application gave us; a panic in it closes the socket. Whether it ran to its end.
-pub(crate) fn guard(socket: &Socket, event: &str, call: impl FnOnce()) -> bool {
-    let watch = Stopwatch::start();
-    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_ok();
-    note_if_slow(socket.shared(), event, watch);
+///
+/// `lap`: when it began, if the clock was looked at just now, and then when it ended.
+pub(crate) fn guard(
+    socket: &Socket,
+    event: &str,
+    lap: &mut Option<Stopwatch>,
+    call: impl FnOnce(),
+) -> bool {
+    let began = lap.take().unwrap_or_else(Stopwatch::start);
+    let call = std::panic::AssertUnwindSafe(call);
+    let ran = env::began(began, || std::panic::catch_unwind(call).is_ok());
+    let ended = Stopwatch::start();
+    note_if_slow(socket.shared(), event, began, ended);
+    *lap = ran.then_some(ended);
     if !ran {
         panicked(socket, event);
     }
@@ -231,8 +241,8 @@ fn panicked(socket: &Socket, event: &str) {
 }
 
 #[inline]
-pub(crate) fn note_if_slow(shared: &Shared, event: &str, watch: Stopwatch) {
-    if let Some(took) = watch.took_longer_than(SLOW) {
+fn note_if_slow(shared: &Shared, event: &str, began: Stopwatch, ended: Stopwatch) {
+    if let Some(took) = began.longer_than(SLOW, ended) {
         shared.count(|counters| counters.slow_handlers += 1);
         tracing::warn!(
             event,
@@ -270,7 +280,9 @@ impl Future for Guarded {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let (socket, event) = (self.socket.clone(), self.event.clone());
         let mut polled = Poll::Pending;
-        let ran = guard(&socket, &event, || polled = self.future.as_mut().poll(cx));
+        let ran = guard(&socket, &event, &mut None, || {
+            polled = self.future.as_mut().poll(cx)
+        });
         match ran {
             true => polled,
             false => Poll::Ready(()),

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use ringside_gateway::{Ack, Args, Builder, Socket};
+use ringside_gateway::{Ack, Args, Builder, Socket, handler_began};
 use ringside_netcode::link::LinkConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -101,7 +101,7 @@ pub(super) fn register(io: &mut Builder, running: &Running) {
         let Some(rooms) = to.get() else { return };
         let client = client_of(socket);
         if let Some(room) = rooms.directory.bindings.room_of(client) {
-            let at = rooms.office.clock.now();
+            let at = rooms.office.clock.at(handler_began());
             // Full: the box counts it, and the next input follows.
             let _ = rooms.office.post(&room, What::Packet { client, bytes, at });
         }

@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ringside_gateway::Socket;
+use ringside_gateway::{Socket, handler_began};
 use ringside_tests::{PATIENCE, within};
 
-use super::World;
+use super::{World, hear, told};
 
 /// Twice what a handler may take.
 const TOO_LONG: Duration = Duration::from_millis(10);
@@ -60,6 +60,65 @@ async fn each_poll_that_keeps_its_shard_is_counted() {
     }
     // A busy machine may make a quick one slow; none is missed.
     assert!(world.io.counters().slow_handlers >= expected);
+}
+
+/// The clock is looked at once between two handlers that follow each other closely. Whatever else an application does in
+/// between is not the next one's time.
+#[tokio::test]
+async fn a_handler_begins_when_all_before_it_has_ended() {
+    let (tell, told) = told();
+    let world = World::new(|io| {
+        // When it began at the earliest, by whom one asks, and when it ended.
+        let work = move |began: fn() -> Instant| {
+            let began = began();
+            compute();
+            tell((began, Instant::now()));
+        };
+        let (handler, filter, failure, middleware) =
+            (work.clone(), work.clone(), work.clone(), work.clone());
+        io.on("work", move |_: &Socket, ()| handler(handler_began));
+        io.on("typed", |_: &Socket, _: u32| {});
+        io.of("/")
+            .use_packet(move |_, event, _| {
+                if event == "filtered" {
+                    filter(handler_began);
+                }
+                Ok::<_, String>(())
+            })
+            .on_error(move |_, _| failure(Instant::now));
+        let late = io.of("/late");
+        late.use_middleware(move |_| {
+            middleware(Instant::now);
+            Ok::<_, String>(())
+        });
+        late.on("work", move |_: &Socket, ()| work(handler_began));
+    });
+    let (mut client, _) = world.client().await;
+    client.join("/late", "").await;
+    // While the first works, the others come, and are read together.
+    let messages = [
+        r#"2["work"]"#,
+        r#"2/late,["work"]"#,
+        r#"2["typed","x"]"#,
+        r#"2/late,["work"]"#,
+        r#"2["filtered"]"#,
+        r#"2["work"]"#,
+        "1/late,",
+        "0/late,",
+        r#"2["work"]"#,
+        r#"2["work"]"#,
+    ];
+    for message in messages {
+        client.send(message).await;
+    }
+    let mut before = hear(&told).1;
+    // Two middlewares, six handlers, a filter, and a failure.
+    for _ in 1..10 {
+        let (began, ended) = hear(&told);
+        assert!(before <= began, "it began {:?} too early", before - began);
+        assert!(ended - began >= TOO_LONG);
+        before = ended;
+    }
 }
 
 #[tokio::test]
