@@ -56,7 +56,7 @@ pub enum Read {
         /// There may be more, of which no news will come.
         more: bool,
     },
-    /// There is nothing now.
+    /// There is nothing now, or it is not to be read now.
     Nothing,
     /// The peer has ended it, or it `failed`.
     End {
@@ -134,8 +134,10 @@ impl TcpSink {
 
     /// Reads what is there, or as much as there is room for.
     pub fn read(&self, conn: ConnId, bytes: &mut [u8]) -> Read {
-        let Some(stream) = of(&self.streams, conn) else {
-            return Read::Gone;
+        let stream = match of(&self.streams, conn) {
+            Some(stream) if stream.reading == Reading::On => stream,
+            Some(_) => return Read::Nothing,
+            None => return Read::Gone,
         };
         match (&stream.tcp).read(bytes) {
             Ok(0) => Read::End { failed: false },

@@ -82,9 +82,6 @@ impl GatewayShard {
 
     /// Reads what one connection has, or as much as there is room for, into the shard's inbox.
     fn read_once(self: &Rc<Self>, conn: ConnId) {
-        if let Some(wait) = self.debt(conn) {
-            return self.pause(conn, wait);
-        }
         let mut inbox = self.inbox.borrow_mut();
         let read = self.local.shard().sink_ref().tcp.read(conn, inbox.free());
         match read {
@@ -128,6 +125,8 @@ impl GatewayShard {
         };
         if !goes_on {
             self.local.shard().sink().tcp.end_reading(conn);
+        } else if let Some(wait) = self.debt(conn) {
+            self.pause(conn, wait);
         }
     }
 
