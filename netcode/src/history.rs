@@ -178,22 +178,15 @@ impl RewindPolicy {
     /// half a round trip and the interpolation delay.
     pub fn judge(&self, now: Tick, claimed: ViewTick, expected: Duration) -> (ViewTick, Verdict) {
         let expected = self.sixteenths(expected);
-        let behind = i32::from(claimed.behind(now));
-        let off = behind.abs_diff(expected);
-        let verdict = match off <= self.sixteenths(self.tolerance).unsigned_abs() {
-            true => Verdict::Accepted,
-            false => Verdict::Replaced,
-        };
-        let believed = if verdict == Verdict::Accepted {
-            behind
-        } else {
-            expected
-        };
-        let cut = believed.clamp(0, self.sixteenths(self.max));
-        (
-            ViewTick((now.wire() << 4).wrapping_sub(cut as u16)),
-            verdict,
-        )
+        self.bounds().judge(now, claimed, expected)
+    }
+
+    /// The policy as stamps have it, for who judges many of them.
+    pub fn bounds(&self) -> RewindBounds {
+        RewindBounds {
+            max: self.sixteenths(self.max),
+            tolerance: self.sixteenths(self.tolerance),
+        }
     }
 
     /// A duration in sixteenths of a tick, cut to what a stamp can say.
@@ -203,6 +196,30 @@ impl RewindPolicy {
         i32::try_from(product / 1_000_000_000)
             .unwrap_or(i32::MAX)
             .min(i32::from(i16::MAX))
+    }
+}
+
+/// A [`RewindPolicy`] in sixteenths of a tick: see [`RewindPolicy::bounds`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RewindBounds {
+    /// The furthest past anyone is judged by; at least 0.
+    pub max: i32,
+    /// How far a stamp may be from the server's own estimate.
+    pub tolerance: i32,
+}
+
+impl RewindBounds {
+    /// The moment to judge by: [`RewindPolicy::judge`], with `expected` in sixteenths of a tick.
+    pub fn judge(&self, now: Tick, claimed: ViewTick, expected: i32) -> (ViewTick, Verdict) {
+        let behind = i32::from(claimed.behind(now));
+        let off = i64::from(behind.abs_diff(expected));
+        let (believed, verdict) = match off <= i64::from(self.tolerance) {
+            true => (behind, Verdict::Accepted),
+            false => (expected, Verdict::Replaced),
+        };
+        let cut = believed.min(self.max).max(0);
+        let view = ViewTick((now.wire() << 4).wrapping_sub(cut as u16));
+        (view, verdict)
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ringside_netcode::{
     Tick,
-    history::{RewindPolicy, Verdict},
+    history::{RewindBounds, RewindPolicy, Verdict},
     input::{
         Input, InputBuffer, InputCounters, InputPacket, InputPolicy, Source, TickLeft, ViewTick,
         Wired,
@@ -277,6 +277,7 @@ impl PacketRate {
 #[derive(Clone, Copy, Debug)]
 struct Stamps {
     policy: RewindPolicy,
+    bounds: RewindBounds,
     /// The longest interpolation delay that is believed, in sixteenths of a tick.
     delay_max: i32,
     /// Smoothed sixteenths, times 16.
@@ -290,6 +291,7 @@ impl Stamps {
             ..RewindPolicy::at(options.step.hz)
         };
         Self {
+            bounds: policy.bounds(),
             delay_max: policy.sixteenths(options.interval() * DELAY_INTERVALS_MAX),
             policy,
             usual: None,
@@ -304,12 +306,11 @@ impl Stamps {
         lead_quarters: i8,
         round_trip: Option<Duration>,
     ) -> (ViewTick, Verdict) {
-        let hz = self.policy.hz.max(1);
         // The report is rounded down; what is believed is not.
         let lead = (i32::from(lead_quarters) + 1).max(0) * 4;
         let most = match round_trip {
             Some(rtt) => self.policy.sixteenths(rtt) + lead + self.delay_max,
-            None => self.policy.sixteenths(self.policy.max),
+            None => self.bounds.max,
         };
         let claimed = i32::from(behind);
         let usual = self.usual.unwrap_or(claimed.clamp(0, most) * 16);
@@ -318,8 +319,7 @@ impl Stamps {
             self.usual = Some(usual + (claimed.clamp(0, most) * 16 - usual) / 16);
         }
         let stamp = ViewTick((tick.wire() << 4).wrapping_sub(behind as u16));
-        let nanos = expected as u64 * NANO / 16 / u64::from(hz);
-        self.policy.judge(tick, stamp, Duration::from_nanos(nanos))
+        self.bounds.judge(tick, stamp, expected)
     }
 }
 
