@@ -163,9 +163,11 @@ impl BitWriter {
 
     /// Pads with zero bits up to a whole byte and shows what has been written.
     pub fn align(&mut self) -> &[u8] {
-        let whole = (self.pending_bits as usize).div_ceil(8);
+        // Fewer than 32 bits are pending: a whole word, of which what is not needed is cut, is quicker than some of its bytes.
+        let len = self.bytes.len() + (self.pending_bits as usize).div_ceil(8);
         self.bytes
-            .extend_from_slice(&self.pending.to_le_bytes()[..whole]);
+            .extend_from_slice(&(self.pending as u32).to_le_bytes());
+        self.bytes.truncate(len);
         self.pending = 0;
         self.pending_bits = 0;
         &self.bytes
