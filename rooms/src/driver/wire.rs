@@ -22,8 +22,8 @@ const TIMES_MAX: usize = 8;
 
 /// A client's socket.
 pub(crate) struct Member {
-    /// Beside the socket, which lies elsewhere: a frame needs no more.
-    conn: ConnId,
+    /// Where its connection is among those of all, which is all that a frame needs.
+    place: usize,
     socket: Socket,
 }
 
@@ -31,6 +31,8 @@ pub(crate) struct Member {
 pub(crate) struct Sockets {
     pub(crate) members: Members,
     pub(crate) clients: ByClient<Member>,
+    /// The clients' connections, in their order. Empty when somebody has come or gone since it was made.
+    conns: Vec<ConnId>,
     /// Answers that are still to be given.
     pub(crate) acks: ByClient<Ack>,
     /// Answers to those who asked for the time, in the order of their questions.
@@ -47,6 +49,7 @@ impl Sockets {
         Self {
             members,
             clients: ByClient::default(),
+            conns: Vec::new(),
             acks: ByClient::default(),
             times: ByClient::default(),
             dismissed: Vec::new(),
@@ -57,8 +60,27 @@ impl Sockets {
 
     /// A client is to be reached by this socket.
     pub(crate) fn admit(&mut self, client: ClientId, socket: Socket) {
-        let conn = socket.conn();
-        self.clients.insert(client, Member { conn, socket });
+        self.clients.insert(client, Member { place: 0, socket });
+        self.conns.clear();
+    }
+
+    /// A client is not to be reached any more.
+    pub(crate) fn forget(&mut self, client: ClientId) -> Option<Socket> {
+        self.conns.clear();
+        self.clients.remove(&client).map(|member| member.socket)
+    }
+
+    /// Puts the connections in their order, and notes each client's place.
+    fn put_in_order(&mut self) {
+        if self.conns.len() == self.clients.len() {
+            return;
+        }
+        let mut members: Vec<&mut Member> = self.clients.values_mut().collect();
+        members.sort_unstable_by_key(|member| member.socket.conn());
+        for (place, member) in members.into_iter().enumerate() {
+            member.place = place;
+            self.conns.push(member.socket.conn());
+        }
     }
 
     fn socket(&self, client: ClientId) -> Option<&Socket> {
@@ -76,21 +98,31 @@ impl Sockets {
     }
 }
 
-/// The frames of a tick, and whose they are, by connection.
+/// The frames of a tick, and whose they are, by connection: not everybody gets one.
 struct TickFrames {
     frames: FrameSet,
-    whose: Vec<(ConnId, FrameIndex, Class, Copies)>,
+    whose: Vec<(ConnId, Option<Sent>)>,
+}
+
+/// One of them, and how it goes.
+#[derive(Clone, Copy)]
+struct Sent {
+    frame: FrameIndex,
+    class: Class,
+    copies: Copies,
 }
 
 impl EachBytes for TickFrames {
     fn each(&self, member: ConnId, send: &mut SendPieces<'_>) {
-        if let Ok(at) = self.whose.binary_search_by_key(&member, |(conn, ..)| *conn) {
-            let (_, frame, class, copies) = self.whose[at];
+        let found = self.whose.binary_search_by_key(&member, |(conn, _)| *conn);
+        if let Ok(at) = found
+            && let Some(sent) = self.whose[at].1
+        {
             send(
-                class,
-                copies,
-                self.frames.frame_bytes(frame),
-                &mut self.frames.pieces(frame),
+                sent.class,
+                sent.copies,
+                self.frames.frame_bytes(sent.frame),
+                &mut self.frames.pieces(sent.frame),
             );
         }
     }
@@ -133,7 +165,7 @@ impl Outlet for Wire<'_> {
         self.sockets.lossy.remove(&client);
         self.sockets.times.remove(&client);
         self.sockets.dismissed.push(client);
-        let Some(Member { socket, .. }) = self.sockets.clients.remove(&client) else {
+        let Some(socket) = self.sockets.forget(client) else {
             return;
         };
         log(self.publisher.leave(&self.sockets.members, &socket));
@@ -160,9 +192,11 @@ impl Outlet for Wire<'_> {
     }
 
     fn frames(&mut self, frames: FrameSet, whose: &[FrameFor]) -> Option<FrameSet> {
+        self.sockets.put_in_order();
         let Sockets {
             members,
             clients,
+            conns,
             sending,
             lossy,
             ..
@@ -181,7 +215,11 @@ impl Outlet for Wire<'_> {
             None => (None, Vec::new()),
         };
         by_conn.clear();
-        let conn = |it: &FrameFor| {
+        by_conn.extend(conns.iter().map(|conn| (*conn, None)));
+        for it in whose {
+            let Some(member) = clients.get(&it.client) else {
+                continue;
+            };
             let class = match lossy.contains_key(&it.client) {
                 true => Class::Volatile,
                 false => Class::Reliable,
@@ -190,10 +228,12 @@ impl Outlet for Wire<'_> {
                 true => Copies::Two,
                 false => Copies::One,
             };
-            Some((clients.get(&it.client)?.conn, it.frame, class, copies))
-        };
-        by_conn.extend(whose.iter().filter_map(conn));
-        by_conn.sort_unstable_by_key(|(conn, ..)| *conn);
+            by_conn[member.place].1 = Some(Sent {
+                frame: it.frame,
+                class,
+                copies,
+            });
+        }
         let tick = Arc::new(TickFrames {
             frames,
             whose: by_conn,

@@ -223,7 +223,7 @@ impl Worker {
             && !hosting.room.has(client)
         {
             // It was refused, and knows.
-            hosting.sockets.clients.remove(&client);
+            hosting.sockets.forget(client);
             hosting.sockets.dismissed.push(client);
         }
         if obeyed.is_err() {
