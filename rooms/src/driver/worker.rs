@@ -17,14 +17,10 @@ use ringside_gateway::{Gateway, Publisher};
 use ringside_netcode::tick::{FixedStep, Step};
 
 use super::{
-    Full, Hosted, Letter, Office, PacketBytes, RoomAddress, RoomInfo, Rota, Turn, What,
+    Full, Hosted, Letter, Office, RoomAddress, RoomInfo, Rota, Turn, What,
     wire::{Sockets, Wire},
 };
-use crate::{
-    game::Refusal,
-    room::{ClientId, Places},
-    server::Directory,
-};
+use crate::{game::Refusal, room::Places, server::Directory};
 
 /// Sends wait for company no longer than this.
 const FLUSH_WITHIN: Duration = Duration::from_micros(500);
@@ -159,16 +155,23 @@ impl Worker {
         }
         let before = self.now();
         let mut goes_on = true;
-        for Letter { room, what } in letters.drain(..) {
-            match what {
+        let mut next = 0;
+        while let Some(letter) = letters.get_mut(next) {
+            if let What::Packet { .. } = letter.what {
+                next += self.packets(&letters[next..]);
+                continue;
+            }
+            next += 1;
+            let room = letter.room;
+            match std::mem::replace(&mut letter.what, What::Stop) {
                 What::Stop => goes_on = false,
                 What::Adopt(hosting) => self.adopt(*hosting),
                 What::Move(to) => self.hand_over(room, to),
                 What::Open(opening) => self.open(*opening),
-                What::Packet { client, bytes, at } => self.packet(room, client, bytes, at),
                 what => self.obey(room, what),
             }
         }
+        letters.clear();
         self.letters = letters;
         let now = self.now();
         self.busy += now - before;
@@ -176,11 +179,22 @@ impl Worker {
         goes_on
     }
 
-    /// A packet: they come by the ten thousand, bring their own time, and change nothing that others see of the room, unless
-    /// the sender is shown the door.
-    fn packet(&mut self, id: u64, client: ClientId, bytes: PacketBytes, at: Duration) {
+    /// The packets at the head of these letters, as far as they are for one room; says how many. They come by the ten
+    /// thousand, bring their own time, and change nothing that others see of the room, unless a sender is shown the door.
+    fn packets(&mut self, letters: &[Letter]) -> usize {
+        let id = letters[0].room;
+        let mut packets = letters.iter().map_while(|letter| match &letter.what {
+            What::Packet { client, bytes, at } if letter.room == id => Some((*client, bytes, *at)),
+            _ => None,
+        });
+        let mut handed_on = 0;
         let Some(hosting) = self.rooms.get_mut(&id) else {
-            return self.forward(id, What::Packet { client, bytes, at });
+            for (client, bytes, at) in packets {
+                let bytes = bytes.clone();
+                self.forward(id, What::Packet { client, bytes, at });
+                handed_on += 1;
+            }
+            return handed_on;
         };
         let mut out = Wire {
             publisher: &mut self.publisher,
@@ -188,13 +202,19 @@ impl Worker {
         };
         let room = &mut hosting.room;
         let read = catch_unwind(AssertUnwindSafe(|| {
-            room.packet(client, bytes.as_ref(), at, &mut out);
+            while out.sockets.dismissed.is_empty()
+                && let Some((client, bytes, at)) = packets.next()
+            {
+                handed_on += 1;
+                room.packet(client, bytes.as_ref(), at, &mut out);
+            }
         }));
         if read.is_err() {
             self.bury(id);
         } else if !hosting.sockets.dismissed.is_empty() {
             self.look_after(id);
         }
+        handed_on
     }
 
     fn obey(&mut self, id: u64, mut what: What) {
