@@ -247,6 +247,20 @@ mod tests {
     }
 
     #[test]
+    fn times_of_centuries_do_not_overflow() {
+        for interval in [Duration::ZERO, Duration::MAX] {
+            let mut flow = Flow::new(Loss::Possible, interval);
+            for n in 0..2 * WINDOW_MAX as u32 {
+                flow.sent(Tick::new(2 * n), Duration::ZERO);
+                flow.sent(Tick::new(2 * n + 1), Duration::ZERO);
+                flow.acknowledge(Tick::new(2 * n), Duration::MAX);
+                assert!((1..=WINDOW_MAX).contains(&flow.window()));
+                flow.may_send(Duration::MAX);
+            }
+        }
+    }
+
+    #[test]
     fn a_silent_datagram_link_is_probed() {
         let probes = frames_sent_into_a_stall(Loss::Possible, 5 * MS, 1);
         assert!((18..=40).contains(&probes), "{probes} in 20 s");
