@@ -6,13 +6,16 @@
 
 use std::{
     cell::Cell,
-    io::{self, Read as _},
+    io,
     net::TcpStream,
     os::fd::{AsFd, BorrowedFd},
     task::{Context, Poll},
 };
 
-use rustix::net::{SendFlags, send};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, SendFlags, recv, send},
+};
 use tokio::task::AbortHandle;
 
 use super::{
@@ -79,7 +82,7 @@ impl TcpSink {
         })
     }
 
-    /// Gives the connection its stream, which does not block. It is not read before [`listen`](Self::listen).
+    /// Gives the connection its stream. It is not read before [`listen`](Self::listen).
     ///
     /// # Errors
     /// The system cannot watch one stream more.
@@ -139,16 +142,16 @@ impl TcpSink {
             Some(_) => return Read::Nothing,
             None => return Read::Gone,
         };
-        match (&stream.tcp).read(bytes) {
-            Ok(0) => Read::End { failed: false },
-            Ok(n) => {
+        match recv(&stream.tcp, &mut *bytes, RecvFlags::DONTWAIT) {
+            Ok((_, 0)) => Read::End { failed: false },
+            Ok((_, n)) => {
                 // A read that did not fill the buffer has emptied the socket, where events tell of changes: asking the
                 // system once more would cost a call for every message.
                 let emptied = cfg!(target_os = "linux") && n < bytes.len() && !stream.ended;
                 Read::Bytes { n, more: !emptied }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Nothing,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.read(conn, bytes),
+            Err(Errno::AGAIN) => Read::Nothing,
+            Err(Errno::INTR) => self.read(conn, bytes),
             Err(_) => Read::End { failed: true },
         }
     }
@@ -266,7 +269,6 @@ impl Stream {
     /// What became of a write whose first attempt did not take it all.
     #[cold]
     fn send_rest(&self, wire: &[u8], first: rustix::io::Result<usize>) -> Wrote {
-        use rustix::io::Errno;
         let mut done = 0;
         let mut sent = first;
         loop {
