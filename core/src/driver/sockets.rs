@@ -36,7 +36,8 @@ const ROUND: usize = 256;
 pub(super) struct Sockets {
     poll: mio::Poll,
     events: Events,
-    /// To be looked at without being told of: each connection once at most, for its reader asks.
+    /// To be looked at without being told of: each connection once for each time it was read or is to be read on, which
+    /// happens once a round.
     again: VecDeque<ConnId>,
     /// Wakes the task that hears, while it waits.
     hearer: Option<Waker>,
