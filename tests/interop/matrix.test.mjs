@@ -187,7 +187,10 @@ async function ends([a, b, c, d]) {
   c.emit("quit", true);
   assert.equal((await lost)[0], "io server disconnect");
   await logs(b, "disconnect: server namespace disconnect");
+  // A client that is about to upgrade closes when it has.
+  const closed = next(d, "disconnect");
   d.io.engine.close();
+  await closed;
   await logs(b, "disconnect: transport close");
   const gone = next(b, "disconnect");
   b.emit("quit", false);
