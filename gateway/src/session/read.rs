@@ -52,8 +52,12 @@ pub(crate) fn start(
         // Later, for the shard is held; and before anything that is still to be read.
         let this = this.clone();
         this.clone().local.spawn(async move {
-            if this.batch(|| this.take_in(conn, &mut leftover)) {
-                this.local.shard().sink().tcp.listen(conn);
+            if !this.batch(|| this.take_in(conn, &mut leftover)) {
+                return;
+            }
+            match this.debt(conn) {
+                Some(wait) => this.pause(conn, wait),
+                None => this.local.shard().sink().tcp.listen(conn),
             }
         });
     }

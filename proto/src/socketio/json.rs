@@ -123,8 +123,9 @@ pub(super) fn whitespace(bytes: &[u8]) -> usize {
 /// How many bytes at the start of `bytes` stand for themselves inside a string: up to a quote, a
 /// backslash or a control character.
 ///
-/// Eight at a time, the last eight maybe for the second time. A byte that ends the run sets the top bit of its place; places above the first such
-/// byte may be set wrongly, for a subtraction there may have borrowed, but the first is right.
+/// Eight at a time, of the last eight maybe some for the second time. A byte that ends the run sets the top
+/// bit of its place; places above the first such byte may be set wrongly, for a subtraction there may have
+/// borrowed, but the first is right.
 #[inline]
 pub(super) fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
